@@ -1,0 +1,116 @@
+"""The Keras 2 backend API: `from kcore import backend as K`.
+
+Every function works on symbolic tensors (and extends their graph) and on arrays (and computes at once), on
+every engine. Operations beyond Keras 2's are here too, under their own names.
+"""
+
+# modules that declare operations; `function` lets them run on arrays
+from . import (  # noqa: F401
+    comparison,
+    control,
+    convolution,
+    elementwise,
+    function as _function,
+    image,
+    indexing,
+    linalg,
+    nn,
+    normalization,
+    pooling,
+    random_ops,
+    reductions,
+    shaping,
+)
+from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
+from .declare import declared as _declared
+from .keras_face import (
+    arange,
+    backend,
+    batch_flatten,
+    cast,
+    expand_dims,
+    flatten,
+    identity,
+    normalize_data_format,
+    ones_like,
+    permute_dimensions,
+    pow,
+    repeat,
+    repeat_elements,
+    size,
+    slice,
+    stack,
+    transpose,
+    zeros_like,
+)
+from .phases import (
+    LEARNING_PHASE,
+    function,
+    gradients,
+    in_test_phase,
+    in_train_phase,
+    learning_phase,
+    moving_average_update,
+    set_learning_phase,
+    stop_gradient,
+    switch,
+    update,
+    update_add,
+    update_sub,
+)
+from .random_face import (
+    dropout,
+    random_binomial,
+    random_normal,
+    random_normal_variable,
+    random_uniform,
+    random_uniform_variable,
+    truncated_normal,
+)
+from .random_state import set_seed
+from .recurrent import foldl, foldr, map_fn, rnn
+from .settings import (
+    epsilon,
+    floatx,
+    get_session,
+    image_data_format,
+    manual_variable_initialization,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+    set_session,
+)
+from .values import (
+    batch_get_value,
+    batch_set_value,
+    cast_to_floatx,
+    clear_session,
+    constant,
+    count_params,
+    dtype,
+    eval,
+    eye,
+    get_uid,
+    get_value,
+    int_shape,
+    is_keras_tensor,
+    is_placeholder,
+    is_sparse,
+    is_tensor,
+    is_variable,
+    name_scope,
+    ndim,
+    ones,
+    placeholder,
+    print_tensor,
+    reset_uids,
+    set_value,
+    to_dense,
+    variable,
+    zeros,
+)
+from .variables import Variable
+
+_faces = set(globals())
+# every other declared operation is a function of K under its own name
+globals().update({op.name: op for op in _declared() if op.name not in _faces})

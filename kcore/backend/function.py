@@ -1,0 +1,204 @@
+"""`K.function` and evaluation: a graph made callable, compiled for an engine when first called."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import ArgumentError, GraphError, ShapeError
+from ..kernel.context import current_engine_name
+from ..kernel.context import engine as engine_named
+from ..shapes import describe
+from .declare import Operation, as_tensor, set_eager_runner, to_array
+from .graph import leaves_of
+from .program import Program
+from .random_state import RANDOM_COUNTER, draw_seed
+from .tensor import Placeholder, SymbolicTensor, numpy_dtype
+from .variables import Update, Variable, as_update
+
+
+class Function:
+    """`function(inputs) -> list of arrays`: outputs of a graph for values of its inputs; then writes `updates`.
+
+    Bound to the engine of its variables, or to the one that is active when it is made.
+    """
+
+    def __init__(
+        self,
+        inputs: Sequence[SymbolicTensor],
+        outputs: Any,
+        updates: Sequence[Any] | None = None,
+        name: str | None = None,
+        givens: dict[SymbolicTensor, Any] | None = None,
+        backend: str | None = None,
+    ) -> None:
+        self.single = isinstance(outputs, (SymbolicTensor, Update))
+        listed = [outputs] if self.single else list(outputs or ())
+        self.inputs = list(inputs or ())
+        for item in self.inputs:
+            if not isinstance(item, SymbolicTensor):
+                raise ArgumentError(f"inputs of a function are symbolic tensors; {item!r} was given.")
+        self.updates = [as_update(u) for u in updates or ()]
+        self.updates += [o for o in listed if isinstance(o, Update)]  # fetching an update performs it
+        self.outputs = [o.value if isinstance(o, Update) else as_tensor(o) for o in listed]
+        self.name = name or "function"
+        self.givens = dict(givens or {})
+        self._backend = backend
+        self._compiled: Any = None
+        self._engine: Any = None
+        self._lock = threading.Lock()
+
+    def _compile(self) -> None:
+        wanted = [*self.outputs, *(u.value for u in self.updates)]
+        leaves = leaves_of(wanted)
+        name = self._backend or bound_backend(leaves) or current_engine_name()
+        engine = engine_named(name)
+        givens, updates = dict(self.givens), list(self.updates)
+        if RANDOM_COUNTER in leaves and RANDOM_COUNTER not in givens:
+            counter = Variable(draw_seed(), "int64", "function_random_counter", trainable=False)
+            givens[RANDOM_COUNTER] = counter
+            updates.append(Update(counter, counter + 1))
+        program = Program(self.inputs, self.outputs, updates, givens, self.name)
+        self._compiled = engine.compile(program.lower(engine))
+        self._engine = engine
+
+    def native(self, *values: Any) -> list[Any]:
+        """The outputs as the engine's own tensors."""
+        if self._compiled is None:
+            with self._lock:
+                if self._compiled is None:
+                    self._compile()
+        return self._compiled(*values)
+
+    def __call__(self, inputs: Any = ()) -> Any:
+        if not isinstance(inputs, (list, tuple)):
+            inputs = [inputs]
+        if len(inputs) != len(self.inputs):
+            raise ArgumentError(f"{self.name} takes {len(self.inputs)} inputs; {len(inputs)} were given.")
+        values = [fed(t, v) for t, v in zip(self.inputs, inputs, strict=True)]
+        results = self.native(*values)
+        arrays = [self._engine.to_numpy(r) for r in results]
+        return arrays[0] if self.single else arrays
+
+
+def fed(tensor: SymbolicTensor, value: Any) -> np.ndarray:
+    """`value` as an array for `tensor`. Raises ShapeError where rank or size do not fit."""
+    if isinstance(value, SymbolicTensor):
+        raise ArgumentError(
+            f"{tensor.name!r} is fed the symbolic tensor {value!r}; give an array. K.eval makes one of it."
+        )
+    wanted = numpy_dtype(tensor.dtype)
+    array = value if type(value) is np.ndarray else np.asarray(
+        value if isinstance(value, (bool, int, float, list, tuple)) else to_array(value)
+    )
+    if array.dtype != wanted:
+        array = array.astype(wanted)
+    shape = tensor.shape
+    if array.shape != shape and (
+        array.ndim != len(shape)
+        or any(d is not None and d != s for d, s in zip(shape, array.shape, strict=True))
+    ):
+        raise ShapeError(
+            f"{tensor.name!r} takes shape {describe(shape)}; an array of shape {describe(array.shape)} was given."
+        )
+    return array
+
+
+def bound_backend(leaves: Sequence[SymbolicTensor]) -> str | None:
+    """The engine to which the variables among `leaves` are bound. Raises GraphError for two of them."""
+    names = {v.backend: v for v in leaves if isinstance(v, Variable) and v.backend is not None}
+    if len(names) > 1:
+        told = ", ".join(f"{v.name!r} is on {n!r}" for n, v in names.items())
+        raise GraphError(f"variables of different engines meet: {told}. Move one model with to_backend().")
+    return next(iter(names), None)
+
+
+def evaluate(tensor: Any) -> np.ndarray:
+    """The value of a tensor that depends on no placeholder (K.eval)."""
+    if isinstance(tensor, Variable):
+        return tensor.numpy()
+    if not isinstance(tensor, (SymbolicTensor, Update)):
+        return to_array(tensor)
+    return Function([], tensor, name="eval")([])
+
+
+# arrays through single operations ---------------------------------------------------------------------------
+_cache: dict[Any, Any] = {}
+_CACHE_LIMIT = 2048
+
+
+def _run_on_arrays(op: Operation, values: list[Any]) -> Any:
+    """Runs one operation on arrays: its graph is made once per shapes, types and attributes."""
+    engine = engine_named(current_engine_name())
+    arrays: list[Any] = []
+    key: list[Any] = [op.name, engine.name]
+    for kind, value in zip(op.kinds, values, strict=True):
+        if kind in ("static", "dims") or value is None:
+            key.append(repr(value))
+        elif kind == "list":
+            items = [_concrete(v, engine) for v in value]
+            arrays.extend(items)
+            key.append(tuple(_signature(v, engine) for v in items))
+        elif isinstance(value, (bool, int, float)):
+            key.append((type(value), value))
+        else:
+            item = _concrete(value, engine)
+            arrays.append(item)
+            key.append(_signature(item, engine))
+    found = _cache.get(tuple(key))
+    if found is None:
+        if len(_cache) >= _CACHE_LIMIT:
+            _cache.clear()
+        found = _cache[tuple(key)] = _prepare(op, values, engine)
+    compiled, many = found
+    results = compiled(*arrays)
+    return results if many else results[0]
+
+
+def _concrete(value: Any, engine: Any) -> Any:
+    if engine.is_tensor(value):
+        return value
+    if isinstance(value, (bool, int, float, list, tuple)):
+        return as_tensor(value).value  # type: ignore[attr-defined]
+    return to_array(value)
+
+
+def _signature(value: Any, engine: Any) -> Any:
+    return (tuple(value.shape), str(value.dtype))
+
+
+def _prepare(op: Operation, values: list[Any], engine: Any) -> tuple[Any, bool]:
+    """The compiled graph of `op` for arguments like `values`."""
+    inputs: list[SymbolicTensor] = []
+
+    def holder(value: Any) -> Any:
+        if value is None or (isinstance(value, (bool, int, float))):
+            return value
+        array = _concrete(value, engine)
+        as_name = array.dtype.name if hasattr(array.dtype, "name") else str(array.dtype)
+        inputs.append(Placeholder(tuple(array.shape), as_name))
+        return inputs[-1]
+
+    arguments: list[Any] = []
+    for kind, value in zip(op.kinds, values, strict=True):
+        if kind in ("static", "dims"):
+            arguments.append(value)
+        elif kind == "list":
+            made = []
+            for item in value:
+                array = _concrete(item, engine)
+                inputs.append(Placeholder(tuple(array.shape), getattr(array.dtype, "name", str(array.dtype))))
+                made.append(inputs[-1])
+            arguments.append(made)
+        else:
+            arguments.append(holder(value))
+    result = op.symbolic(arguments)
+    many = isinstance(result, list)
+    program = Program(inputs, result if many else [result], name=op.name)
+    return engine.execute(program.lower(engine)), many
+
+
+set_eager_runner(_run_on_arrays)

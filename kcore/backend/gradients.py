@@ -1,0 +1,218 @@
+"""Gradients as graphs: reverse mode from the declared rules, on any engine, to any order."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .. import dtypes
+from ..errors import GraphError, Unsupported
+from ..shapes import broadcast
+from .declare import Operation, as_tensor, cast_to, operation
+from .graph import dependents, inputs_of, nodes_between
+from .tensor import Node, SymbolicTensor
+
+
+def _gradients_meaning(ys: Any, xs: Any, seeds: Any) -> Any:
+    raise GraphError("a `gradients` node is expanded or handed to the engine; it has no meaning in NumPy")
+
+
+class _GradientsOperation(Operation):
+    """The marker in a graph 'd ys / d xs'. Engines with autodiff run it, for others rules expand it."""
+
+    def __init__(self) -> None:
+        self.name = self.__name__ = "gradients"
+        self.meaning = _gradients_meaning
+        self.is_primitive = True
+        self.gradient_rule = None
+        self.differentiable = True
+        self.augment = self.simplify = None
+        self.shape_rule = None
+        self.names = ("ys", "xs", "seeds")
+        self.kinds = ("list", "list", "list")
+        self.tensor_positions = [0, 1, 2]
+
+    def symbolic(self, values: list[Any]) -> list[SymbolicTensor]:
+        ys, xs, seeds = (tuple(v) for v in values)
+        return list(Node(self, (ys, xs, seeds), [(x.shape, x.dtype) for x in xs]).outputs)
+
+
+GRADIENTS = _GradientsOperation()
+
+
+def connected(ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor]) -> list[bool]:
+    """For each x whether any y depends on it by way of differentiable operations."""
+    order = nodes_between(ys)
+    # walk back from ys through operations that pass a gradient on
+    needed = set(ys)
+    for node in reversed(order):
+        if node.op.differentiable and any(o in needed for o in node.outputs):
+            needed.update(t for t in inputs_of(node) if dtypes.is_float(t.dtype))
+    return [x in needed for x in xs]
+
+
+def gradients(
+    ys: Any, xs: Sequence[SymbolicTensor], seeds: Sequence[Any] | None = None
+) -> list[SymbolicTensor | None]:
+    """d sum(ys * seeds) / dx for each of `xs`, None where no y depends on it. Symbolic; any order."""
+    ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
+    for y in ys:
+        if not dtypes.is_float(y.dtype):
+            raise GraphError(f"gradient of {y!r} asked for; only floating types have one.")
+    starts = [as_tensor(s, y.dtype) for s, y in zip(seeds, ys, strict=True)] if seeds else []
+    if not starts:
+        starts = [operation("ones_like")(y) for y in ys]
+    reached = connected(ys, xs)
+    wanted = [x for x, r in zip(xs, reached, strict=True) if r]
+    found = iter(GRADIENTS.symbolic([ys, wanted, starts]) if wanted else [])
+    return [next(found) if r else None for r in reached]
+
+
+def expand_gradients(
+    ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], seeds: Sequence[SymbolicTensor], inlined: set[int]
+) -> list[SymbolicTensor]:
+    """The graph of the gradients, by the declared rules.
+
+    Composites without a rule are differentiated through their definition; their nodes' ids are added to
+    `inlined`, so that forward values come from the same definition and nothing is computed twice.
+    """
+    order = _inlined_order(ys, xs, inlined)
+    reached = dependents(order, xs)
+    sums: dict[SymbolicTensor, list[SymbolicTensor]] = {}
+    for y, seed in zip(ys, seeds, strict=True):
+        sums.setdefault(y, []).append(seed)
+    kept = set(xs)
+    result: dict[SymbolicTensor, SymbolicTensor] = {}
+    for node in reversed(order):
+        arrived = [o for o in node.outputs if o in sums]
+        if not arrived:
+            continue
+        for o in arrived:
+            if o in kept:
+                result[o] = _total(sums[o])
+        if node.id in inlined and node.op.gradient_rule is None:
+            assert node.expansion is not None
+            for inner, outer in zip(node.expansion, node.outputs, strict=True):
+                if outer in sums:
+                    sums.setdefault(inner, []).append(_total(sums[outer]))
+            continue
+        if not any(t in reached for t in inputs_of(node)):
+            continue
+        for tensor, gradient in _apply_rule(node, sums):
+            if tensor in reached:
+                sums.setdefault(tensor, []).append(gradient)
+        for o in arrived:
+            if o not in kept:
+                sums.pop(o, None)
+    for x in xs:
+        if x not in result:
+            result[x] = _total(sums[x]) if x in sums else operation("zeros_like")(x)
+    return [result[x] for x in xs]
+
+
+def _inlined_order(ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], inlined: set[int]) -> list[Node]:
+    """The nodes between, with the definitions of composites that have no rule of their own laid open.
+
+    A composite comes after its definition, so walking backwards meets the composite first.
+    """
+    seen: dict[int, Node] = {}
+    stack = [t.node for t in ys if t.node is not None]
+    while stack:
+        node = stack.pop()
+        if node.id in seen:
+            continue
+        seen[node.id] = node
+        inner: list[SymbolicTensor] = inputs_of(node)
+        op = node.op
+        if _lay_open(node):
+            inlined.add(node.id)
+            if op.gradient_rule is None:
+                inner = list(node.expansion or ())
+        stack.extend(t.node for t in inner if t.node is not None)
+    return _ordered(seen)
+
+
+def _lay_open(node: Node) -> bool:
+    """True if gradients go through the node's definition (then in `node.expansion`) rather than a rule."""
+    op = node.op
+    if op.augment is not None:  # a loop: its other form also gives what the gradient needs
+        if node.expansion is None:
+            node.expansion = op.augment(node)
+        return True
+    if op.is_primitive or op.gradient_rule is not None or not op.differentiable:
+        return False
+    op.expand(node)
+    return True
+
+
+def _ordered(nodes: dict[int, Node]) -> list[Node]:
+    """A topological order; expansions made late have ids above their composite's, so ids do not suffice."""
+    state: dict[int, int] = {}
+    result: list[Node] = []
+    for root in nodes.values():
+        stack: list[tuple[Node, bool]] = [(root, False)]
+        while stack:
+            node, done = stack.pop()
+            if done:
+                result.append(node)
+                state[node.id] = 2
+                continue
+            if node.id in state:
+                continue
+            state[node.id] = 1
+            stack.append((node, True))
+            before = inputs_of(node) + list(node.expansion or ())
+            stack.extend(
+                (t.node, False) for t in before if t.node is not None and t.node.id in nodes and t.node.id not in state
+            )
+    return result
+
+
+def _total(parts: list[SymbolicTensor]) -> SymbolicTensor:
+    total = parts[0]
+    for part in parts[1:]:
+        total = operation("add")(total, part)
+    parts[:] = [total]
+    return total
+
+
+def _apply_rule(node: Node, sums: dict[SymbolicTensor, list[SymbolicTensor]]) -> list[tuple[Any, Any]]:
+    op = node.op
+    if not op.differentiable:
+        return []
+    if op.gradient_rule is None:
+        raise Unsupported(f"operation {op.name!r} has no gradient; no path to the variables may go through it.")
+    arriving = [_total(sums[o]) if o in sums else None for o in node.outputs]
+    if len(node.outputs) == 1:
+        g: Any = arriving[0]
+        out: Any = node.outputs[0]
+    else:
+        g = tuple(operation("zeros_like")(o) if a is None else a for a, o in zip(arriving, node.outputs, strict=True))
+        out = node.outputs
+    given = op.gradient_rule(g, out, *node.arguments)
+    if len(op.tensor_positions) == 1 and (op.kinds[op.tensor_positions[0]] == "list" or not isinstance(given, tuple)):
+        given = (given,)
+    pairs: list[tuple[Any, Any]] = []
+    for position, part in zip(op.tensor_positions, given, strict=True):
+        argument = node.arguments[position]
+        if part is None or argument is None:
+            continue
+        if isinstance(argument, tuple):
+            pairs.extend((t, _fitted(p, t, op)) for t, p in zip(argument, part, strict=True) if p is not None)
+        else:
+            pairs.append((argument, _fitted(part, argument, op)))
+    return pairs
+
+
+def _fitted(gradient: Any, tensor: SymbolicTensor, op: Operation) -> SymbolicTensor:
+    """`gradient` in the shape and type of `tensor`: sums over what was broadcast, spreads what is smaller."""
+    gradient = cast_to(as_tensor(gradient), tensor.dtype)
+    # two unknown sizes that met element by element are equal unless one of them is 1: only sum_to_like sees
+    known = None not in tensor.shape or op.shape_rule is not broadcast
+    if gradient.shape == tensor.shape and known:
+        return gradient
+    if len(gradient.shape) == len(tensor.shape) and op.shape_rule is not broadcast:
+        same = all(a == b or None in (a, b) for a, b in zip(gradient.shape, tensor.shape, strict=True))
+        if same:
+            return gradient
+    return operation("sum_to_like")(gradient, tensor)

@@ -1,0 +1,208 @@
+"""Keras 2's functions that make tensors and look at them: `variable`, `placeholder`, `constant`, `int_shape`, ..."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import dtypes
+from ..errors import ArgumentError, SymbolicTensorError
+from ..kernel.config import settings
+from ..shapes import Shape, as_shape, size_of
+from .declare import as_tensor, operation, to_array
+from .function import evaluate
+from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
+from .variables import Variable
+
+_uids: defaultdict[str, int] = defaultdict(int)
+_uid_lock = threading.Lock()
+
+
+def _dtype(dtype: Any) -> str:
+    return settings.floatx if dtype is None else dtypes.canonical(dtype)
+
+
+def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Variable:
+    """A variable that starts as `value`; dtype floatx unless given."""
+    if isinstance(value, SymbolicTensor):
+        value = evaluate(value)
+    return Variable(value, _dtype(dtype), name, constraint=constraint)
+
+
+def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Constant:
+    """A symbolic tensor with a fixed value, spread to `shape` if that is given; dtype floatx unless given."""
+    array = np.asarray(value, numpy_dtype(_dtype(dtype)))
+    if shape is not None:
+        shape = tuple(shape)
+        array = np.full(shape, array) if array.ndim == 0 else np.broadcast_to(array, shape)
+    return Constant(array, _dtype(dtype), name)
+
+
+def placeholder(
+    shape: Any = None, ndim: int | None = None, dtype: Any = None, sparse: bool = False, name: str | None = None
+) -> Placeholder:
+    """A tensor to be fed. Give `shape` (None where unknown) or `ndim`."""
+    if shape is None:
+        if ndim is None:
+            raise ArgumentError("placeholder() needs shape=(...) (None where unknown) or ndim=.")
+        shape = (None,) * ndim
+    return Placeholder(as_shape(shape) if shape != () else (), _dtype(dtype), name, sparse=sparse)
+
+
+def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """A variable of zeros; a plain tensor where part of the shape is symbolic."""
+    return _filled(0, shape, dtype, name)
+
+
+def ones(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """A variable of ones; a plain tensor where part of the shape is symbolic."""
+    return _filled(1, shape, dtype, name)
+
+
+def _filled(value: int, shape: Any, dtype: Any, name: str | None) -> Any:
+    dtype = _dtype(dtype)
+    symbolic = isinstance(shape, SymbolicTensor) or any(isinstance(s, SymbolicTensor) for s in shape)
+    if symbolic:
+        return operation("broadcast_to")(as_tensor(value, dtype), shape)
+    return Variable(np.full(tuple(shape), value, numpy_dtype(dtype)), dtype, name)
+
+
+def eye(size: Any, dtype: Any = None, name: str | None = None) -> Variable:
+    """A variable holding the identity matrix of `size` (a number, or a pair)."""
+    n, m = size if isinstance(size, (tuple, list)) else (size, size)
+    return Variable(np.eye(n, m), _dtype(dtype), name)
+
+
+def int_shape(x: Any) -> Shape | None:
+    """The shape as a tuple of ints and None."""
+    return tuple(x.shape) if hasattr(x, "shape") else tuple(np.shape(x))
+
+
+def ndim(x: Any) -> int:
+    return len(int_shape(x) or ())
+
+
+def dtype(x: Any) -> str:
+    return dtypes.canonical(x.dtype)
+
+
+def count_params(x: Any) -> int | None:
+    """The number of values in a tensor of known shape."""
+    return size_of(int_shape(x) or ())
+
+
+def is_tensor(x: Any) -> bool:
+    return isinstance(x, SymbolicTensor)
+
+
+def is_variable(x: Any) -> bool:
+    return isinstance(x, Variable)
+
+
+def is_placeholder(x: Any) -> bool:
+    return isinstance(x, Placeholder)
+
+
+def is_sparse(tensor: Any) -> bool:
+    return bool(getattr(tensor, "sparse", False))
+
+
+def to_dense(tensor: Any) -> Any:
+    """A SciPy sparse matrix as an array; anything else as it is."""
+    return tensor.toarray() if hasattr(tensor, "toarray") else tensor
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """True for outputs of layers and `Input()`. Raises ValueError for what is no tensor at all."""
+    if not isinstance(x, SymbolicTensor):
+        raise SymbolicTensorKindError(f"is_keras_tensor() takes a symbolic tensor; {type(x).__name__} was given.")
+    return hasattr(x, "_keras_history")
+
+
+class SymbolicTensorKindError(SymbolicTensorError, ValueError):
+    """As Keras 2 has it, a ValueError."""
+
+
+def eval(x: Any) -> np.ndarray:
+    """The value of a tensor that needs nothing fed."""
+    return evaluate(x)
+
+
+def get_value(x: Any) -> np.ndarray:
+    """The value of a variable (a copy)."""
+    if not isinstance(x, Variable):
+        raise SymbolicTensorError(f"get_value() takes a variable; {x!r} was given. Use K.eval for other tensors.")
+    return x.numpy()
+
+
+def batch_get_value(ops: Sequence[Any]) -> list[np.ndarray]:
+    return [get_value(x) for x in ops]
+
+
+def set_value(x: Variable, value: Any) -> None:
+    """Sets a variable at once. Raises ShapeError if the shape differs."""
+    x.assign_now(value)
+
+
+def batch_set_value(tuples: Sequence[tuple[Variable, Any]]) -> None:
+    for x, value in tuples:
+        x.assign_now(value)
+
+
+def cast_to_floatx(x: Any) -> Any:
+    """An array, or a tensor, as floatx."""
+    if isinstance(x, SymbolicTensor):
+        return operation("cast")(x, settings.floatx)
+    return np.asarray(x if isinstance(x, (list, tuple, int, float)) else to_array(x), settings.floatx)
+
+
+def to_numpy(x: Any) -> np.ndarray:
+    """Any array-like or engine tensor as a NumPy array."""
+    return evaluate(x)
+
+
+def get_uid(prefix: str = "") -> int:
+    """1, 2, 3, ... for each prefix."""
+    with _uid_lock:
+        _uids[prefix] += 1
+        return _uids[prefix]
+
+
+def reset_uids() -> None:
+    with _uid_lock:
+        _uids.clear()
+
+
+def clear_session() -> None:
+    """Starts names anew. Graphs need no clearing: what nobody holds is freed."""
+    reset_uids()
+
+
+@contextlib.contextmanager
+def _scope(name: str) -> Iterator[str]:
+    yield name
+
+
+class name_scope:
+    """`with K.name_scope("block"):` as in Keras 2. Names are for people; nothing depends on them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+
+    def __enter__(self) -> str:
+        return self.name
+
+    def __exit__(self, *details: Any) -> None:
+        return None
+
+
+def print_tensor(x: Any, message: str = "") -> Any:
+    """Returns `x`. An array is printed at once; a symbolic tensor has nothing to print yet."""
+    if not isinstance(x, SymbolicTensor):
+        print(message, x)
+    return operation("identity")(x)

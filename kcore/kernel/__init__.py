@@ -1,0 +1,1 @@
+"""The kernel: what can be plugged in, and the contract with engines."""

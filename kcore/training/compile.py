@@ -1,0 +1,440 @@
+"""What `compile` makes of names and functions: losses, targets and metrics, one set for each output."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from .. import backend as K
+from .. import losses as losses_module
+from .. import metrics as metrics_module
+from .. import optimizers as optimizers_module
+from ..backend.graph import rebuild
+from ..backend.tensor import Placeholder, is_symbolic
+from ..backend.variables import Variable, as_update
+from ..errors import ArgumentError, ShapeError, UnknownName, nearest
+from ..shapes import Shape
+
+SAME_SHAPE = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")  # as Keras 2.3.1 checks
+
+
+@dataclass
+class Head:
+    """One output of a compiled model, with its target, weights, loss and metrics."""
+
+    index: int
+    name: str
+    output: Any
+    loss: Any = None  # a Loss object, None for an output that is not trained on
+    weight: float = 1.0  # its part in the total loss
+    target: Any = None
+    sample_weight: Any = None
+    value: Any = None  # the scalar loss
+    metrics: list[Measure] = field(default_factory=list)
+
+    @property
+    def loss_name(self) -> str:
+        return loss_name(self.loss)
+
+
+@dataclass
+class Measure:
+    """A metric in the graph of a model: `updates` put a batch in, `result` is the value afterwards."""
+
+    name: str
+    metric: Any
+    updates: list[Any]
+    result: Any
+
+
+# losses ---------------------------------------------------------------------------------------------------------
+def loss_name(loss: Any) -> str:
+    """The name of the function behind a loss: 'mean_squared_error' for 'mse', the function and the class."""
+    inner = getattr(loss, "fn", None) or loss
+    name = getattr(inner, "__name__", type(inner).__name__)
+    snake = "".join("_" + c.lower() if c.isupper() else c for c in name).lstrip("_")
+    return snake
+
+
+def as_loss(identifier: Any) -> Any:
+    """A Loss object from a string, a function, a class's config or an object; None stays None."""
+    if identifier is None:
+        return None
+    found = losses_module.get(identifier)
+    if isinstance(found, type):
+        found = found()
+    if isinstance(found, losses_module.Loss):
+        return found
+    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
+
+
+def losses_per_output(loss: Any, names: Sequence[str]) -> list[Any]:
+    """A Loss (or None) for each output."""
+    if isinstance(loss, Mapping) and not _is_config(loss):
+        _check_names(loss, names, "loss")
+        for name in names:
+            if name not in loss:
+                warnings.warn(
+                    f"output {name!r} is missing from the dict of losses: no data are expected for it.",
+                    stacklevel=4,
+                )
+        return [as_loss(loss.get(n)) for n in names]
+    if isinstance(loss, (list, tuple)):
+        if len(loss) != len(names):
+            raise ArgumentError(
+                f"loss: {len(loss)} were given for {len(names)} outputs ({', '.join(names)}). Give one per output."
+            )
+        return [as_loss(item) for item in loss]
+    return [as_loss(loss) for _ in names]
+
+
+def loss_weights_per_output(weights: Any, names: Sequence[str]) -> list[float]:
+    if weights is None:
+        return [1.0] * len(names)
+    if isinstance(weights, Mapping):
+        _check_names(weights, names, "loss_weights")
+        return [weights.get(n, 1.0) for n in names]
+    if isinstance(weights, (list, tuple)):
+        if len(weights) != len(names):
+            raise ArgumentError(f"loss_weights: {len(weights)} were given for {len(names)} outputs.")
+        return list(weights)
+    raise ArgumentError(f"loss_weights={weights!r}: a list or a dict, one number per output, is needed.")
+
+
+def _check_names(given: Mapping[str, Any], names: Sequence[str], what: str) -> None:
+    for key in given:
+        if key not in names:
+            listed = ", ".join(repr(n) for n in names)
+            raise UnknownName(
+                f"{what}: the model has no output named {key!r}.{nearest(key, names)} It has: {listed}."
+            )
+
+
+def _is_config(value: Any) -> bool:
+    return isinstance(value, Mapping) and "class_name" in value and "config" in value
+
+
+# targets --------------------------------------------------------------------------------------------------------
+def target_shape(head: Head) -> Shape | None:
+    """What a target must look like without the batch axis; None where the loss takes any shape."""
+    name = head.loss_name
+    shape = tuple(head.output.shape[1:])
+    if name == "sparse_categorical_crossentropy":
+        return (*shape[:-1], 1)
+    return shape if name in SAME_SHAPE else None
+
+
+def target_advice(head: Head) -> str:
+    """What to do about a target that does not fit the loss."""
+    if head.loss_name == "categorical_crossentropy":
+        return (
+            " The loss categorical_crossentropy takes one column per class: use to_categorical(y), or the loss "
+            "sparse_categorical_crossentropy for class indices."
+        )
+    if head.loss_name == "sparse_categorical_crossentropy":
+        return (
+            " The loss sparse_categorical_crossentropy takes class indices: use argmax(y, -1), or the loss "
+            "categorical_crossentropy for one column per class."
+        )
+    return f" The loss {head.loss_name} compares it with the output {head.name!r} element by element."
+
+
+def make_target(head: Head, given: Any = None) -> Any:
+    if given is not None:
+        if not is_symbolic(given):
+            raise ArgumentError(f"target_tensors: {given!r} is not a symbolic tensor.")
+        return given
+    shape = target_shape(head)
+    shape = (None,) * (len(head.output.shape) - 1) if shape is None else shape
+    return Placeholder((None, *shape), head.output.dtype, name=f"{head.name}_target")
+
+
+def make_weight(head: Head, mode: Any) -> Any:
+    if mode not in (None, "temporal", "samplewise"):
+        raise ArgumentError(f"sample_weight_mode={mode!r}: None or 'temporal' is needed.")
+    if mode == "temporal" and len(head.output.shape) < 3:
+        raise ShapeError(
+            f"sample_weight_mode='temporal' needs an output (batch, time, ...); output {head.name!r} has shape "
+            f"{head.output.shape}."
+        )
+    shape = (None, None) if mode == "temporal" else (None,)
+    return Placeholder(shape, K.floatx(), name=f"{head.name}_sample_weights")
+
+
+def ones_for(head: Head) -> Any:
+    """Weights of one for every row (and time step) of a head's output, for calls that give none."""
+    axes = list(range(len(head.sample_weight.shape), len(head.output.shape)))
+    reference = head.output
+    for _ in axes:
+        reference = reference[..., 0]
+    return K.cast(K.ones_like(reference), head.sample_weight.dtype)
+
+
+# the loss in the graph ------------------------------------------------------------------------------------------
+def masked_weights(weights: Any, mask: Any, dtype: str) -> Any:
+    """Weights with what the mask leaves out set to zero; one of the two may be None."""
+    if mask is None:
+        return weights
+    mask = K.cast(mask, dtype)
+    if weights is None:
+        return mask
+    if len(weights.shape) < len(mask.shape):
+        for _ in range(len(mask.shape) - len(weights.shape)):
+            weights = K.expand_dims(weights)
+    elif len(mask.shape) < len(weights.shape):
+        mask = K.expand_dims(mask)
+    return weights * mask
+
+
+def head_loss(head: Head) -> Any:
+    """The scalar loss of one output: masked, weighted by row."""
+    weights = masked_weights(head.sample_weight, mask_of(head.output), head.output.dtype)
+    try:
+        value = head.loss(head.target, head.output, sample_weight=weights)
+    except ShapeError as error:
+        raise ShapeError(
+            f"the loss {head.loss_name} does not fit the output {head.name!r} of shape {head.output.shape}: {error}"
+        ) from error
+    return K.mean(value) if value.shape else value
+
+
+def mask_of(tensor: Any) -> Any:
+    return getattr(tensor, "_keras_mask", None)
+
+
+# metrics --------------------------------------------------------------------------------------------------------
+def metrics_per_output(metrics: Any, names: Sequence[str], what: str = "metrics") -> list[list[Any]]:
+    """The identifiers of metrics for each output."""
+    if not metrics:
+        return [[] for _ in names]
+    if isinstance(metrics, Mapping) and not _is_config(metrics):
+        _check_names(metrics, names, what)
+        return [_listed(metrics.get(n)) for n in names]
+    if not isinstance(metrics, (list, tuple)):
+        metrics = [metrics]
+    if any(isinstance(m, (list, tuple)) for m in metrics):
+        if len(metrics) != len(names):
+            raise ArgumentError(f"{what}: {len(metrics)} lists were given for {len(names)} outputs.")
+        return [_listed(m) for m in metrics]
+    if len(names) == 1:
+        return [list(metrics)]
+    return [[_copied(m) for m in metrics] for _ in names]
+
+
+def _listed(value: Any) -> list[Any]:
+    if value is None:
+        return []
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def _copied(metric: Any) -> Any:
+    if isinstance(metric, metrics_module.Metric):  # it has a state: every output needs its own
+        return type(metric).from_config(metric.get_config())
+    return metric
+
+
+def as_metric(identifier: Any, head: Head) -> Any:
+    """A Metric object for one output; 'accuracy' and 'crossentropy' are chosen by its shape and loss."""
+    if isinstance(identifier, metrics_module.Metric):
+        return identifier
+    if isinstance(identifier, str) and identifier in ("accuracy", "acc", "crossentropy", "ce"):
+        found, name = metrics_module.get(_fitting(identifier, head)), identifier
+    else:
+        found = metrics_module.get(identifier)
+        if isinstance(found, type):
+            found = found()
+        if isinstance(found, metrics_module.Metric):
+            return found
+        name = identifier if isinstance(identifier, str) else getattr(found, "__name__", None)
+        if name is None:
+            name = type(found).__name__
+    if isinstance(found, losses_module.Loss):
+        found, name = found.call, getattr(found, "name", name)
+    return metrics_module.MeanMetricWrapper(found, name=name)
+
+
+def _fitting(identifier: str, head: Head) -> str:
+    suffix = "accuracy" if identifier in ("accuracy", "acc") else "crossentropy"
+    if head.output.shape[-1] == 1 or head.loss_name == "binary_crossentropy":
+        return "binary_" + suffix
+    if head.loss_name == "sparse_categorical_crossentropy":
+        return "sparse_categorical_" + suffix
+    return "categorical_" + suffix
+
+
+def measure(name: str, metric: Any, *arguments: Any, **keywords: Any) -> Measure:
+    """A metric put into the graph; its result is the one after this batch."""
+    updates = _listed_updates(metric.update_state(*arguments, **keywords))
+    result = metric.result()
+    after = {u.variable: u.value for u in updates}
+    return Measure(name, metric, updates, rebuild([result], after)[0])
+
+
+def _listed_updates(updates: Any) -> list[Any]:
+    if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
+        updates = [updates]
+    elif not isinstance(updates, (list, tuple)):
+        updates = [updates]
+    return [as_update(u) for u in updates if u is not None]
+
+
+def head_measure(name: str, identifier: Any, head: Head, weighted: bool) -> Measure:
+    metric = as_metric(identifier, head)
+    weights = masked_weights(head.sample_weight if weighted else None, mask_of(head.output), head.output.dtype)
+    try:
+        return measure(name, metric, head.target, head.output, sample_weight=weights)
+    except ShapeError as error:
+        raise ShapeError(
+            f"the metric {name!r} does not fit the output {head.name!r} of shape {head.output.shape}: {error}"
+        ) from error
+
+
+def unique(name: str, taken: Sequence[str]) -> str:
+    """`name`, with a number behind it if it is taken: Keras's mse, mse_1, mse_2."""
+    made, j = name, 1
+    while made in taken:
+        made, j = f"{name}_{j}", j + 1
+    return made
+
+
+def metric_title(identifier: Any, head: Head) -> str:
+    """The name under which a metric is logged: as the user wrote it."""
+    if isinstance(identifier, str):
+        return identifier
+    return as_metric(identifier, head).name if not _is_config(identifier) else _config_title(identifier)
+
+
+def _config_title(identifier: Mapping[str, Any]) -> str:
+    return identifier["config"].get("name") or metrics_module.get(identifier).name
+
+
+# all together ---------------------------------------------------------------------------------------------------
+@dataclass
+class Arguments:
+    """What the user gave to `compile`."""
+
+    optimizer: Any
+    loss: Any = None
+    metrics: Any = None
+    loss_weights: Any = None
+    sample_weight_mode: Any = None
+    weighted_metrics: Any = None
+    target_tensors: Any = None
+
+
+@dataclass
+class Compiled:
+    """A model's graph for training: what `compile` made."""
+
+    optimizer: Any
+    heads: list[Head]  # one per output
+    outputs: list[Any]
+    params: list[Any]  # the trainable weights as they were at compile()
+    total_loss: Any
+    measures: list[Measure]  # every metric, in the order of metrics_names (without 'loss')
+
+    @property
+    def trained(self) -> list[Head]:
+        return [h for h in self.heads if h.loss is not None]
+
+    @property
+    def names(self) -> list[str]:
+        return ["loss", *(m.name for m in self.measures)]
+
+
+def assemble(model: Any, given: Arguments) -> Compiled:
+    """Targets, losses, metrics and the total loss of a model whose outputs are there."""
+    heads = _make_heads(model, given)
+    taken = ["loss"]
+    measures = _loss_measures(heads, taken)
+    identifiers = metrics_per_output(given.metrics, [h.name for h in heads])
+    weighted = metrics_per_output(given.weighted_metrics, [h.name for h in heads], "weighted_metrics")
+    for head, plain, by_weight in zip(heads, identifiers, weighted, strict=True):
+        if head.loss is None:
+            continue
+        for identifier, is_weighted in [*((i, False) for i in plain), *((i, True) for i in by_weight)]:
+            head.metrics.append(_named_measure(identifier, head, is_weighted, len(heads) > 1, taken))
+        measures.extend(head.metrics)
+    return Compiled(
+        optimizer=optimizers_module.get(given.optimizer),
+        heads=heads,
+        outputs=list(model.outputs),
+        params=list(model.trainable_weights),
+        total_loss=_total(model, heads),
+        measures=measures,
+    )
+
+
+def _make_heads(model: Any, given: Arguments) -> list[Head]:
+    names = list(model.output_names)
+    losses = losses_per_output(given.loss, names)
+    weights = loss_weights_per_output(given.loss_weights, names)
+    modes = _modes(given.sample_weight_mode, names)
+    targets = _given_targets(given.target_tensors, names)
+    heads = []
+    for i, (name, output) in enumerate(zip(names, model.outputs, strict=True)):
+        head = Head(i, name, output, losses[i], weights[i])
+        if head.loss is not None:
+            head.target = make_target(head, targets[i])
+            head.sample_weight = make_weight(head, modes[i])
+            head.value = head_loss(head)
+        heads.append(head)
+    return heads
+
+
+def _modes(mode: Any, names: Sequence[str]) -> list[Any]:
+    if isinstance(mode, Mapping):
+        _check_names(mode, names, "sample_weight_mode")
+        return [mode.get(n) for n in names]
+    if isinstance(mode, (list, tuple)):
+        if len(mode) != len(names):
+            raise ArgumentError(f"sample_weight_mode: {len(mode)} were given for {len(names)} outputs.")
+        return list(mode)
+    return [mode for _ in names]
+
+
+def _given_targets(targets: Any, names: Sequence[str]) -> list[Any]:
+    if isinstance(targets, Mapping):
+        _check_names(targets, names, "target_tensors")
+        return [targets.get(n) for n in names]
+    if targets is None or (isinstance(targets, (list, tuple)) and not targets):
+        return [None for _ in names]
+    listed = list(targets) if isinstance(targets, (list, tuple)) else [targets]
+    if len(listed) != len(names):
+        raise ArgumentError(f"target_tensors: {len(listed)} were given for {len(names)} outputs.")
+    return listed
+
+
+def _loss_measures(heads: Sequence[Head], taken: list[str]) -> list[Measure]:
+    """With several outputs the loss of each is logged, as a mean over batches."""
+    if len(heads) == 1:
+        return []
+    made = []
+    for head in heads:
+        if head.loss is not None:
+            name = f"{head.name}_loss"
+            taken.append(name)
+            made.append(measure(name, metrics_module.Mean(name=name), head.value))
+    return made
+
+
+def _named_measure(identifier: Any, head: Head, weighted: bool, prefixed: bool, taken: list[str]) -> Measure:
+    title = metric_title(identifier, head)
+    name = unique(f"{head.name}_{title}" if prefixed else title, taken)
+    taken.append(name)
+    return head_measure(name, identifier, head, weighted)
+
+
+def _total(model: Any, heads: Sequence[Head]) -> Any:
+    parts = [h.value if h.weight == 1.0 else h.value * h.weight for h in heads if h.loss is not None]
+    parts += [K.mean(v) if getattr(v, "shape", ()) else v for v in model.losses]
+    if not parts:
+        raise ArgumentError(
+            "the model has no loss to minimise: give compile() a loss for at least one output, or use add_loss()."
+        )
+    total = parts[0]
+    for part in parts[1:]:
+        total = total + part
+    return total

@@ -1,0 +1,119 @@
+"""From what users hand to `fit` and its like to arrays in the order in which a step takes them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DataError
+from .compile import Compiled, target_advice, target_shape
+from .data import (
+    Slot,
+    as_list,
+    check_lengths,
+    class_weights_of,
+    fitted,
+    per_output,
+    row_weights,
+)
+from .steps import fed_input_names, fed_inputs, fed_targets
+
+
+@dataclass
+class Fed:
+    """Inputs, targets and weights of one data set, checked; `weights` holds None for outputs without."""
+
+    inputs: list[np.ndarray]
+    targets: list[np.ndarray]
+    weights: list[np.ndarray | None]  # one per trained output
+    outputs: tuple[int, ...]  # the index of each trained output
+
+    @property
+    def weighted(self) -> tuple[int, ...]:
+        return tuple(i for i, w in zip(self.outputs, self.weights, strict=True) if w is not None)
+
+    @property
+    def arrays(self) -> list[np.ndarray]:
+        return [*self.inputs, *self.targets, *(w for w in self.weights if w is not None)]
+
+    @property
+    def rows(self) -> int:
+        return len(self.arrays[0])
+
+
+def feed_inputs(model: Any, x: Any, nan: str = "raise") -> list[np.ndarray]:
+    """The arrays for the model's inputs."""
+    names = fed_input_names(model)
+    items = as_list(x, names, "input")
+    slots = [Slot("input", n, tuple(t.shape[1:]), t.dtype) for n, t in zip(names, fed_inputs(model), strict=True)]
+    arrays = [fitted(v, s, nan) for v, s in zip(items, slots, strict=True)]
+    check_lengths({s.title: a for s, a in zip(slots, arrays, strict=True)})
+    return arrays
+
+
+def feed(model: Any, compiled: Compiled, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Fed:
+    """All arrays of a data set with targets."""
+    inputs = feed_inputs(model, x)
+    targets = _targets(compiled, y)
+    lengths = {f"input {n!r}": a for n, a in zip(fed_input_names(model), inputs, strict=True)}
+    lengths.update({f"target {h.name!r}": a for h, a in zip(fed_targets(compiled), targets, strict=True)})
+    weights = _weights(compiled, targets, sample_weight, class_weight)
+    for head, w in zip(compiled.trained, weights, strict=True):
+        if w is not None:
+            lengths[f"sample_weight of {head.name!r}"] = w
+    check_lengths(lengths)
+    return Fed(inputs, targets, weights, tuple(h.index for h in compiled.trained))
+
+
+def _targets(compiled: Compiled, y: Any) -> list[np.ndarray]:
+    heads = fed_targets(compiled)
+    if not heads:
+        if y is not None and not (isinstance(y, (list, tuple)) and all(v is None for v in y)):
+            raise DataError("targets were given, but no output of the model takes any (it was compiled without a loss).")
+        return []
+    if y is None:
+        raise DataError(
+            f"no targets were given; the outputs {', '.join(repr(h.name) for h in heads)} need them (argument y)."
+        )
+    names = [h.name for h in heads]
+    every = [h.name for h in compiled.heads]
+    if len(every) > len(names):  # outputs without a loss may have an entry all the same
+        if isinstance(y, dict):
+            y = {k: v for k, v in y.items() if k not in every or k in names}
+        elif isinstance(y, (list, tuple)) and len(y) == len(every):
+            y = [v for v, n in zip(y, every, strict=True) if n in names]
+    items = as_list(y, names, "target")
+    return [
+        fitted(v, Slot("target", h.name, _loose(h), h.target.dtype, target_advice(h)))
+        for v, h in zip(items, heads, strict=True)
+    ]
+
+
+def _loose(head: Any) -> Any:
+    """The shape that a target needs: what the loss asks for, or at least the rank of its placeholder."""
+    shape = target_shape(head)
+    return tuple(head.target.shape[1:]) if shape is None else shape
+
+
+def _weights(
+    compiled: Compiled, targets: Sequence[np.ndarray], sample_weight: Any, class_weight: Any
+) -> list[np.ndarray | None]:
+    trained = compiled.trained
+    if sample_weight is None and class_weight is None:
+        return [None] * len(trained)
+    names = [h.name for h in trained]
+    given = per_output(sample_weight, names, "sample_weight")
+    classes = class_weights_of(class_weight, names)
+    by_head = {h.index: t for h, t in zip(fed_targets(compiled), targets, strict=True)}
+    made: list[np.ndarray | None] = []
+    for head, weights, factors in zip(trained, given, classes, strict=True):
+        if weights is None and factors is None:
+            made.append(None)
+            continue
+        shape = tuple(head.sample_weight.shape[1:])
+        slot = Slot("sample_weight of", head.name, shape, head.sample_weight.dtype)
+        made.append(row_weights(by_head[head.index], weights, factors, slot))
+    return made

@@ -1,0 +1,127 @@
+"""Where batches come from: arrays in memory, or something that yields batches. One interface for the loop."""
+
+from __future__ import annotations
+
+import itertools
+import warnings
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any, Protocol
+
+import numpy as np
+
+from ..errors import ArgumentError, DataError
+from .data import shuffled
+from .steps import Step
+
+
+class Source(Protocol):
+    """Batches for one pass after another. A data adapter offers this."""
+
+    steps: int | None  # in one pass; None if only the end tells
+    batch_size: int | None
+
+    def start(self) -> None:
+        """A pass begins: choose its order."""
+
+    def size(self, step: int) -> int | None:
+        """Rows in batch `step`, None if not known before it ran."""
+
+    def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
+        """Runs steps `first`..`last`; (logs (steps, numbers), rows of each). Fewer steps: the data have ended."""
+
+    def finish(self) -> None:
+        """A pass has ended."""
+
+    chunks: bool  # whether many steps in one call are of use
+
+
+class ArraySource:
+    """Arrays in memory, run in chunks by the engine."""
+
+    chunks = True
+
+    def __init__(
+        self, step: Step, arrays: Sequence[np.ndarray], batch_size: int, shuffle: Any = False, steps: int | None = None
+    ) -> None:
+        self.step = step
+        self.arrays = list(arrays)
+        self.rows = len(self.arrays[0])
+        self.batch_size = batch_size
+        self.shuffle = shuffle
+        available = -(-self.rows // batch_size)
+        if steps is not None and steps > available:
+            raise DataError(
+                f"{steps} steps of {batch_size} rows were asked for; {self.rows} rows give {available} steps."
+            )
+        self.steps = available if steps is None else steps
+        self.order: np.ndarray | None = None
+
+    def start(self) -> None:
+        self.order = shuffled(self.rows, self.shuffle, self.batch_size)
+
+    def size(self, step: int) -> int:
+        return min(self.rows - step * self.batch_size, self.batch_size)
+
+    def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
+        logs = self.step.run(self.arrays, self.order, self.batch_size, first, last)
+        return logs, [self.size(i) for i in range(first, last)]
+
+    def finish(self) -> None:
+        self.order = None
+
+
+class BatchSource:
+    """A generator, an iterator or a `Sequence`: one step for each batch that it gives."""
+
+    chunks = False
+
+    def __init__(
+        self, batches: Any, run: Callable[[Any], tuple[np.ndarray, int]], steps: int | None, shuffle: Any = False
+    ) -> None:
+        self.batches = batches
+        self._run = run
+        self.batch_size = None
+        self.shuffle = shuffle
+        self.sequence = getattr(batches, "use_sequence_api", False)
+        self.steps = len(batches) if steps is None and self.sequence else steps
+        if self.steps is not None and (not isinstance(self.steps, (int, np.integer)) or self.steps <= 0):
+            raise ArgumentError(
+                "the data set is empty: it has no batches." if steps is None else f"steps={steps!r}: above 0 is needed."
+            )
+        self._iterator: Iterator[Any] | None = None
+
+    def start(self) -> None:
+        if self.sequence:
+            self._iterator = self._in_order()
+        elif self._iterator is None:
+            self._iterator = iter(self.batches)
+
+    def _in_order(self) -> Iterator[Any]:
+        """Batches of a Sequence, shuffled as wholes, over and over while steps are asked for."""
+        while True:
+            order = shuffled(len(self.batches), self.shuffle, 1)
+            for i in range(len(self.batches)) if order is None else order:
+                yield self.batches[int(i)]
+
+    def size(self, step: int) -> int | None:
+        return None
+
+    def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
+        assert self._iterator is not None
+        done = [self._run(item) for item in itertools.islice(self._iterator, last - first)]
+        if not done:
+            return np.empty((0, 0)), []
+        return np.stack([row for row, _ in done]), [size for _, size in done]
+
+    def finish(self) -> None:
+        if self.sequence and hasattr(self.batches, "on_epoch_end"):
+            self.batches.on_epoch_end()
+
+
+def warn_ended(asked: int | None, done: int) -> None:
+    if asked is not None and done < asked:
+        warnings.warn(
+            f"the data ended after {done} of {asked} steps; training stops here. A generator must yield at least "
+            "steps_per_epoch * epochs batches.",
+            stacklevel=3,
+        )

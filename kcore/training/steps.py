@@ -1,0 +1,137 @@
+"""Step programs: one for training, one for testing, one for predicting, lowered and compiled once each."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from .. import backend as K
+from ..backend.program import Program
+from ..backend.random_state import RANDOM_COUNTER
+from ..backend.tensor import Placeholder, is_symbolic
+from ..backend.variables import Update, Variable, as_update
+from ..kernel.context import engine as engine_named
+from .compile import Compiled, Head, ones_for
+
+
+@dataclass
+class Step:
+    """A compiled program: `run_steps` for many batches of arrays in memory, a call for one batch."""
+
+    engine: Any
+    compiled: Callable[..., list[Any]]
+
+    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+        return [self.engine.to_numpy(o) for o in self.compiled(*arrays)]
+
+    def run(self, data: Sequence[Any], order: Any, batch_size: int, first: int, last: int) -> np.ndarray:
+        return self.engine.run_steps(self.compiled, data, order, batch_size, first, last)
+
+
+class Steps:
+    """The steps of one model. They are made when first needed and kept until `forget`."""
+
+    def __init__(self, model: Any) -> None:
+        self.model = model
+        self.counter = Variable(0, RANDOM_COUNTER.dtype, name="random_counter", trainable=False)
+        self._made: dict[Any, Step] = {}
+        self._training: list[Update] | None = None
+        self._lock = threading.RLock()
+
+    def forget(self) -> None:
+        with self._lock:
+            self._made.clear()
+            self._training = None
+
+    def train(self, compiled: Compiled, weighted: tuple[int, ...]) -> Step:
+        """One batch of training; `weighted` are the outputs whose rows have weights."""
+        return self._step("train", weighted, lambda: self._fitting(compiled, weighted, training=True))
+
+    def test(self, compiled: Compiled, weighted: tuple[int, ...]) -> Step:
+        return self._step("test", weighted, lambda: self._fitting(compiled, weighted, training=False))
+
+    def predict(self) -> Step:
+        outputs = tuple(self.model.outputs)
+        return self._step("predict", outputs, self._predicting)
+
+    # making -------------------------------------------------------------------------------------------------
+    def _step(self, mode: str, variant: Any, make: Callable[[], Program]) -> Step:
+        engine = engine_named(getattr(self.model, "backend", None))
+        key = (mode, variant, engine.name)
+        step = self._made.get(key)
+        if step is None:
+            with self._lock:
+                step = self._made.get(key)
+                if step is None:
+                    step = self._made[key] = self._lowered(make(), engine)
+        return step
+
+    def _lowered(self, program: Program, engine: Any) -> Step:
+        flat = program.lower(engine)
+        if any(v is self.counter for v in flat.variables.values()):  # the step draws numbers: other ones each time
+            program.updates = [*program.updates, Update(self.counter, self.counter + 1)]
+            flat = program.lower(engine)
+        return Step(engine, engine.compile(flat))
+
+    def _givens(self, phase: int) -> dict[Any, Any]:
+        givens: dict[Any, Any] = {RANDOM_COUNTER: self.counter}
+        learning_phase = K.learning_phase()
+        if is_symbolic(learning_phase):
+            givens[learning_phase] = phase
+        return givens
+
+    def _fitting(self, compiled: Compiled, weighted: tuple[int, ...], training: bool) -> Program:
+        model = self.model
+        givens = self._givens(1 if training else 0)
+        fed = [*fed_inputs(model), *(h.target for h in fed_targets(compiled))]
+        for head in compiled.trained:
+            if head.index in weighted:
+                fed.append(head.sample_weight)
+            else:
+                givens[head.sample_weight] = ones_for(head)
+        updates = [u for m in compiled.measures for u in m.updates]
+        updates += self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
+        logs = [K.cast(t, K.floatx()) for t in (compiled.total_loss, *(m.result for m in compiled.measures))]
+        return Program(
+            inputs=fed,
+            outputs=[K.stack(logs)],
+            updates=updates,
+            givens=givens,
+            name=f"{model.name}_{'train' if training else 'test'}_step",
+        )
+
+    def _training_updates(self, compiled: Compiled) -> list[Update]:
+        """The optimizer's updates (asked for once: it makes its variables there) and those of the layers."""
+        if self._training is None:
+            made = compiled.optimizer.get_updates(loss=compiled.total_loss, params=compiled.params)
+            self._training = [as_update(u) for u in made if not isinstance(u, Variable)]
+        return [*self._training, *(as_update(u) for u in self.model.updates)]
+
+    def _predicting(self) -> Program:
+        model = self.model
+        return Program(
+            inputs=fed_inputs(model),
+            outputs=list(model.outputs),
+            updates=[as_update(u) for u in model.state_updates],
+            givens=self._givens(0),
+            name=f"{model.name}_predict_step",
+        )
+
+
+def fed_inputs(model: Any) -> list[Any]:
+    """The inputs that need data at each call."""
+    return [t for t in model.inputs if isinstance(t, Placeholder) and t.default is None]
+
+
+def fed_input_names(model: Any) -> list[str]:
+    pairs = zip(model.input_names, model.inputs, strict=True)
+    return [n for n, t in pairs if isinstance(t, Placeholder) and t.default is None]
+
+
+def fed_targets(compiled: Compiled) -> list[Head]:
+    """The outputs whose targets need data at each call (a target may be a tensor given to compile)."""
+    return [h for h in compiled.trained if isinstance(h.target, Placeholder)]

@@ -1,0 +1,539 @@
+"""`Trainer`: the part of a model that is compiled, fitted, evaluated and asked for predictions."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import backend as K
+from ..backend.tensor import Placeholder
+from ..callbacks import History, ProgbarLogger, make_list
+from ..errors import ArgumentError, DataError, NotCompiled
+from . import loop
+from .compile import Arguments, Compiled, assemble
+from .data import check_batch_size, check_stateful, is_batches, split, unpack
+from .feeding import Fed, feed, feed_inputs
+from .progress import Line, resolved
+from .sources import ArraySource, BatchSource, Source
+from .steps import Steps
+
+
+class Trainer:
+    """Mixin for models: needs `inputs`, `outputs`, their names, weights, `losses`, `updates`."""
+
+    _arguments: Arguments | None = None  # what compile() got
+    _compiled: Compiled | None = None  # what it made, None until the outputs are known
+    _steps_made: Steps | None = None
+    _metrics_used = False
+    stop_training = False
+    optimizer: Any = None
+    history: Any = None
+
+    # compile ------------------------------------------------------------------------------------------------
+    def compile(
+        self,
+        optimizer,
+        loss=None,
+        metrics=None,
+        loss_weights=None,
+        sample_weight_mode=None,
+        weighted_metrics=None,
+        target_tensors=None,
+        **kwargs,
+    ):
+        """Prepares training. Arguments as in Keras 2; each may be a list or a dict with one entry per output.
+
+        optimizer, loss, metrics: names, functions or objects. loss_weights: the part of each output's loss in the
+        total. sample_weight_mode: 'temporal' for weights (batch, time). weighted_metrics: metrics that heed
+        sample weights.
+        """
+        if kwargs:
+            raise TypeError(f"compile() has no argument {next(iter(kwargs))!r}")
+        given = Arguments(
+            optimizer, loss or None, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors
+        )
+        self._compile_with(given)
+
+    def _compile_with(self, given: Arguments) -> None:
+        from ..optimizers import get
+
+        given.optimizer = get(given.optimizer)
+        self._arguments, self._compiled = given, None
+        self.optimizer = given.optimizer
+        self.loss = {} if given.loss is None else given.loss
+        self.loss_weights = given.loss_weights
+        self.sample_weight_mode = given.sample_weight_mode
+        self._steps.forget()
+        if self.outputs:
+            self._assemble()
+
+    def _assemble(self) -> Compiled:
+        made = assemble(self, self._arguments)
+        self._compiled = made
+        self._steps.forget()
+        self._collected_trainable_weights = made.params
+        self._metrics_used = False
+        self.total_loss = made.total_loss
+        self.targets = [h.target for h in made.heads]
+        self.sample_weights = [h.sample_weight for h in made.heads]
+        self.loss_functions = [h.loss for h in made.heads]
+        return made
+
+    @property
+    def _steps(self) -> Steps:
+        if self._steps_made is None:
+            self._steps_made = Steps(self)
+        return self._steps_made
+
+    @property
+    def metrics(self):
+        """The metric objects, in the order of `metrics_names` (without the loss)."""
+        return [m.metric for m in self._compiled.measures] if self._compiled is not None else []
+
+    @property
+    def metrics_names(self):
+        """What `evaluate` and `train_on_batch` return, by name."""
+        return self._compiled.names if self._compiled is not None else ["loss"]
+
+    def reset_metrics(self):
+        """Starts every metric anew."""
+        if self._compiled is not None:
+            for measure in self._compiled.measures:
+                measure.metric.reset_states()
+        self._metrics_used = False
+
+    def _current(self, x: Any) -> Compiled:
+        """The compiled graph for what the model is now; made here if it was not known at compile()."""
+        if self._arguments is None:
+            raise NotCompiled(f"model {self.name!r} is not compiled: call compile(optimizer, loss) first.")
+        self._built_for(x)
+        if self._compiled is None or [id(o) for o in self._compiled.outputs] != [id(o) for o in self.outputs]:
+            return self._assemble()
+        return self._compiled
+
+    def _built_for(self, x: Any) -> None:
+        """A model that learns its inputs from the data is called once, on placeholders of their shapes."""
+        if self.outputs:
+            return
+        self._set_inputs(_placeholders_like(x))
+
+    def _set_inputs(self, inputs: Any) -> None:
+        """Defines `inputs` and `outputs` of a model that is written as a class, by calling it."""
+        structure = inputs if isinstance(inputs, (list, tuple)) else [inputs]
+        outputs = self(inputs)
+        listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
+        self.inputs, self.outputs = list(structure), listed
+        self.input_names = [t.name for t in structure]
+        self.output_names = [f"output_{i + 1}" for i in range(len(listed))]
+        self.built = True
+
+    def _check_trainable(self) -> None:
+        collected = self._compiled.params
+        if [id(w) for w in collected] != [id(w) for w in self.trainable_weights]:
+            warnings.warn(
+                "Discrepancy between trainable weights and collected trainable weights: `trainable` was changed "
+                "after compile(), which counts only once compile() is called again.",
+                UserWarning,
+                stacklevel=4,
+            )
+
+    # fit ----------------------------------------------------------------------------------------------------
+    def fit(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        epochs=1,
+        verbose=1,
+        callbacks=None,
+        validation_split=0.0,
+        validation_data=None,
+        shuffle=True,
+        class_weight=None,
+        sample_weight=None,
+        initial_epoch=0,
+        steps_per_epoch=None,
+        validation_steps=None,
+        validation_freq=1,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        **kwargs,
+    ):
+        """Trains for `epochs - initial_epoch` epochs; returns the History.
+
+        x, y: arrays, lists or dicts of them, one per input and output; or x alone: a generator of (x, y) or
+        (x, y, sample_weight), or a `Sequence`. validation_split: this part at the end of the arrays is kept for
+        validation. shuffle: each epoch in a new order; 'batch' keeps batches together. steps_per_epoch: steps in
+        an epoch, necessary for endless generators.
+        """
+        epochs = kwargs.pop("nb_epoch", epochs)
+        if kwargs:
+            raise TypeError(f"fit() has no argument {next(iter(kwargs))!r}")
+        if is_batches(x):
+            _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
+            if validation_split:
+                raise ArgumentError("validation_split needs arrays; give validation_data with a generator.")
+            source: Source = self._batch_source(x, steps_per_epoch, shuffle, class_weight, "steps_per_epoch")
+            held: Any = None
+        else:
+            source, held = self._array_source(
+                x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch, validation_split,
+                validation_data,
+            )
+        self._check_trainable()
+        size = getattr(source, "batch_size", None)
+        validation = self._validation(validation_data, held, size, validation_steps)
+        params = self._params(source, epochs, verbose, validation is not None)
+        return self._run_epochs(source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq)
+
+    def _array_source(
+        self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, validation_split, validation_data
+    ):
+        if batch_size is not None:
+            check_batch_size(batch_size)
+        compiled = self._current(x)
+        fed = feed(self, compiled, x, y, sample_weight, class_weight)
+        held = None
+        if validation_split and validation_data is None:
+            fed, held = _split_fed(fed, validation_split)
+            if class_weight is not None:  # Keras weighs classes in training only
+                plain = feed(self, compiled, x, y, sample_weight)
+                held = _split_fed(plain, validation_split)[1]
+        size = check_batch_size(batch_size, steps, fed.rows)
+        check_stateful(self, fed.rows, size)
+        step = self._steps.train(compiled, fed.weighted)
+        return ArraySource(step, fed.arrays, size, shuffle, steps), held
+
+    def _batch_source(self, batches, steps, shuffle, class_weight, argument) -> BatchSource:
+        if self._arguments is None:
+            self._current(None)
+        if steps is None and not getattr(batches, "use_sequence_api", False):
+            raise ArgumentError(f"{argument} is needed with a generator: it does not tell where an epoch ends.")
+
+        def run(item: Any) -> tuple[np.ndarray, int]:
+            x, y, weights = unpack(item)
+            fed = self._fed(x, y, weights, class_weight)
+            return self._steps.train(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
+
+        if not self.outputs and getattr(batches, "use_sequence_api", False):
+            self._current(unpack(batches[0])[0])
+        elif self.outputs:
+            self._current(None)
+        return BatchSource(batches, run, steps, shuffle)
+
+    def _fed(self, x, y, sample_weight=None, class_weight=None) -> Fed:
+        return feed(self, self._current(x), x, y, sample_weight, class_weight)
+
+    def _params(self, source, epochs, verbose, validates) -> dict[str, Any]:
+        names = self.metrics_names
+        return {
+            "batch_size": getattr(source, "batch_size", None),
+            "epochs": epochs,
+            "steps": source.steps,
+            "samples": getattr(source, "rows", None),
+            "verbose": verbose,
+            "do_validation": validates,
+            "metrics": [*names, *(f"val_{n}" for n in names)] if validates else list(names),
+        }
+
+    def _validation(self, given, held: Fed | None, batch_size, steps) -> Source | None:
+        """The source of validation data: kept back rows, arrays given, or something that yields batches."""
+        if held is not None:
+            return self._test_source(held, batch_size, steps)
+        if given is None:
+            return None
+        if is_batches(given):
+            return self._test_batches(given, steps, "validation_steps")
+        if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
+            raise DataError(
+                "validation_data must be (x, y) or (x, y, sample_weight), a generator or a Sequence; "
+                f"a {type(given).__name__}{f' of {len(given)} items' if hasattr(given, '__len__') else ''} was given."
+            )
+        return self._test_source(self._fed(*given), batch_size, steps)
+
+    def _run_epochs(self, source, validation, callbacks, params, epochs, validation_freq):
+        self.history = History()
+        shown = [ProgbarLogger()] if resolved(params["verbose"]) else []
+        hears = make_list(self, callbacks, params, last=[*shown, self.history])
+        for callback in hears:
+            callback.validation_data = validation.arrays if isinstance(validation, ArraySource) else None
+        training = loop.Pass(self, "train", source, hears, self.metrics_names)
+        validate = None
+        if validation is not None:
+            testing = loop.Pass(self, "test", validation, hears, self.metrics_names)
+            validate = self._validator(testing, validation_freq)
+        loop.train(self, training, hears, epochs, validate)
+        return self.history
+
+    def _validator(self, testing: loop.Pass, frequency: Any) -> Callable[[int], dict[str, float]]:
+        if isinstance(frequency, int) and frequency < 1:
+            raise ArgumentError(f"validation_freq={frequency}: 1 or more, or a list of epochs, is needed.")
+
+        def validate(epoch: int) -> dict[str, float]:
+            due = (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
+            return loop.test(self, testing) if due else {}
+
+        return validate
+
+    # evaluate -----------------------------------------------------------------------------------------------
+    def evaluate(
+        self,
+        x=None,
+        y=None,
+        batch_size=None,
+        verbose=1,
+        sample_weight=None,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
+        """The loss and metrics on data, a number or a list in the order of `metrics_names`."""
+        if is_batches(x):
+            _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
+            source: Source = self._test_batches(x, steps, "steps")
+        else:
+            if batch_size is not None:
+                check_batch_size(batch_size)
+            fed = self._fed(x, y, sample_weight)
+            source = self._test_source(fed, check_batch_size(batch_size, steps, fed.rows), steps)
+        params = {**self._params(source, 1, verbose, False)}
+        shown = [ProgbarLogger(mode="test")] if resolved(verbose) else []
+        hears = make_list(self, callbacks, params, last=shown)
+        logs = loop.test(self, loop.Pass(self, "test", source, hears, self.metrics_names))
+        return _single([logs[n] for n in self.metrics_names])
+
+    def _test_source(self, fed: Fed, batch_size, steps) -> ArraySource:
+        size = check_batch_size(batch_size)
+        check_stateful(self, fed.rows, size)
+        return ArraySource(self._steps.test(self._compiled, fed.weighted), fed.arrays, size, steps=steps)
+
+    def _test_batches(self, batches, steps, argument) -> BatchSource:
+        if self._arguments is None:
+            self._current(None)
+        if steps is None and not getattr(batches, "use_sequence_api", False):
+            raise ArgumentError(f"{argument} is needed with a generator: it does not tell where the data end.")
+
+        def run(item: Any) -> tuple[np.ndarray, int]:
+            fed = self._fed(*unpack(item))
+            return self._steps.test(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
+
+        return BatchSource(batches, run, steps)
+
+    # predict ------------------------------------------------------------------------------------------------
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose=0,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
+        """The outputs for `x`, computed in batches: an array, or a list of them for several outputs."""
+        if is_batches(x):
+            return self._predict_batches(x, steps, verbose, callbacks)
+        self._built_for(x)
+        inputs = feed_inputs(self, x, nan="pass")
+        rows = len(inputs[0])
+        size = check_batch_size(batch_size, steps, rows)
+        check_stateful(self, rows, size)
+        total = -(-rows // size) if steps is None else steps
+        hears = self._predict_callbacks(callbacks, total, verbose, size, rows)
+        line = Line(total, resolved(verbose)) if resolved(verbose) else None
+        results: list[np.ndarray] = []
+        for i in range(total):
+            window = slice(i * size, (i + 1) * size)
+            made = self._predicted([a[window] for a in inputs], i, hears)
+            if not results:
+                results = [np.empty((min(rows, total * size), *m.shape[1:]), m.dtype) for m in made]
+            for whole, part in zip(results, made, strict=True):
+                whole[window] = part
+            if line is not None:
+                line.update(i + 1, {})
+        if line is not None:
+            line.finish(total, {})
+        if hears is not None:
+            hears.on_predict_end()
+        return _single(results)
+
+    def _predict_callbacks(self, callbacks, steps, verbose, batch_size=None, rows=None):
+        if not callbacks:
+            return None
+        params = {"batch_size": batch_size, "steps": steps, "samples": rows, "verbose": verbose}
+        hears = make_list(self, callbacks, params)
+        hears.on_predict_begin()
+        return hears
+
+    def _predicted(self, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
+        if hears is None:
+            return self._steps.predict()(arrays)
+        logs = {"batch": index, "size": len(arrays[0])}
+        hears.batch_hook("predict", "begin", index, logs)
+        made = self._steps.predict()(arrays)
+        hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
+        return made
+
+    def _predict_batches(self, batches, steps, verbose, callbacks):
+        if steps is None and not getattr(batches, "use_sequence_api", False):
+            raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
+        hears = self._predict_callbacks(callbacks, steps, verbose)
+        made: list[list[np.ndarray]] = []
+
+        def run(item: Any) -> tuple[np.ndarray, int]:
+            x = item[0] if isinstance(item, tuple) else item
+            self._built_for(x)
+            arrays = feed_inputs(self, x, nan="pass")
+            made.append(self._predicted(arrays, len(made), hears))
+            return np.zeros(1), len(arrays[0])
+
+        source = BatchSource(batches, run, steps)
+        source.start()
+        source.run(0, source.steps)
+        source.finish()
+        if not made:
+            raise DataError("the data set is empty: the generator gave no batch.")
+        if hears is not None:
+            hears.on_predict_end()
+        return _single([np.concatenate(parts) for parts in zip(*made, strict=True)])
+
+    # one batch ----------------------------------------------------------------------------------------------
+    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+        """One step of training; the loss and metrics as a number or a list in the order of `metrics_names`."""
+        fed = self._fed(x, y, sample_weight, class_weight)
+        self._check_trainable()
+        return self._one_batch(self._steps.train(self._compiled, fed.weighted), fed, reset_metrics)
+
+    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+        """The loss and metrics of one batch. `reset_metrics=False` goes on with those of earlier calls."""
+        fed = self._fed(x, y, sample_weight)
+        return self._one_batch(self._steps.test(self._compiled, fed.weighted), fed, reset_metrics)
+
+    def _one_batch(self, step: Any, fed: Fed, reset_metrics: bool) -> Any:
+        if reset_metrics and self._metrics_used:
+            self.reset_metrics()
+        self._metrics_used = True
+        logs = step(fed.arrays)[0]
+        if reset_metrics:
+            self.reset_metrics()
+        return _single([float(v) for v in logs])
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch."""
+        self._built_for(x)
+        return _single(self._steps.predict()(feed_inputs(self, x, nan="pass")))
+
+    # Keras's older faces ------------------------------------------------------------------------------------
+    def fit_generator(
+        self,
+        generator,
+        steps_per_epoch=None,
+        epochs=1,
+        verbose=1,
+        callbacks=None,
+        validation_data=None,
+        validation_steps=None,
+        validation_freq=1,
+        class_weight=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        shuffle=True,
+        initial_epoch=0,
+    ):
+        """`fit` on a generator or a `Sequence`."""
+        return self.fit(
+            _as_batches(generator, "fit_generator"),
+            epochs=epochs,
+            verbose=verbose,
+            callbacks=callbacks,
+            validation_data=validation_data,
+            shuffle=shuffle,
+            class_weight=class_weight,
+            initial_epoch=initial_epoch,
+            steps_per_epoch=steps_per_epoch,
+            validation_steps=validation_steps,
+            validation_freq=validation_freq,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
+        )
+
+    def evaluate_generator(
+        self,
+        generator,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        verbose=0,
+    ):
+        """`evaluate` on a generator or a `Sequence`."""
+        return self.evaluate(
+            _as_batches(generator, "evaluate_generator"), steps=steps, callbacks=callbacks, verbose=verbose
+        )
+
+    def predict_generator(
+        self,
+        generator,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+        verbose=0,
+    ):
+        """`predict` on a generator or a `Sequence`."""
+        return self.predict(
+            _as_batches(generator, "predict_generator"), steps=steps, callbacks=callbacks, verbose=verbose
+        )
+
+
+def _single(values: list[Any]) -> Any:
+    return values[0] if len(values) == 1 else values
+
+
+def _as_batches(generator: Any, method: str) -> Any:
+    if is_batches(generator):
+        return generator
+    if hasattr(generator, "__iter__") and not isinstance(generator, (np.ndarray, list, tuple, dict)):
+        return iter(generator)
+    raise DataError(f"{method} needs a generator or a Sequence; a {type(generator).__name__} was given.")
+
+
+def _refuse_with_batches(**given: Any) -> None:
+    for name, value in given.items():
+        if value is not None:
+            raise ArgumentError(f"{name} cannot be given with a generator or Sequence: its batches hold all of that.")
+
+
+def _split_fed(fed: Fed, fraction: float) -> tuple[Fed, Fed]:
+    count, targets = len(fed.inputs), len(fed.targets)
+    sides = split([*fed.inputs, *fed.targets, *fed.weights], fraction)
+    first, second = (
+        Fed(s[:count], s[count : count + targets], s[count + targets :], fed.outputs) for s in sides
+    )
+    return first, second
+
+
+def _placeholders_like(x: Any) -> Any:
+    """Placeholders of the shapes of `x`, the batch unknown; a list for a list."""
+    if x is None:
+        raise DataError("the model's inputs are not known yet: give it data, or call build(input_shape) first.")
+    if isinstance(x, dict):
+        raise DataError("the first data of a model written as a class must be an array or a list, not a dict.")
+    listed = list(x) if isinstance(x, (list, tuple)) else [x]
+    made = []
+    for i, item in enumerate(listed):
+        array = np.asarray(item)
+        shape = (None, *array.shape[1:]) if array.ndim > 1 else (None, 1)
+        made.append(Placeholder(shape, K.floatx(), name=f"input_{i + 1}"))
+    return made if isinstance(x, (list, tuple)) else made[0]

@@ -1,0 +1,23 @@
+"""`Sequence`: batches by number, for data that do not fit into memory."""
+
+
+class Sequence:
+    """Base of data sets that give batch number `index` by `self[index]` and their number of batches by `len`.
+
+    A batch is (x, y) or (x, y, sample_weight). `on_epoch_end` is called after each epoch.
+    """
+
+    use_sequence_api = True
+
+    def __getitem__(self, index):
+        raise NotImplementedError(f"{type(self).__name__} needs a method __getitem__(self, index)")
+
+    def __len__(self):
+        raise NotImplementedError(f"{type(self).__name__} needs a method __len__(self)")
+
+    def on_epoch_end(self):
+        pass
+
+    def __iter__(self):
+        for i in range(len(self)):
+            yield self[i]
