@@ -100,7 +100,9 @@ class CallbackList:
 
     def __init__(self, callbacks: Iterable[Any] | None = None, queue_length: int = 10) -> None:
         self.callbacks = list(callbacks or [])
-        self.queue_length = queue_length  # Keras measured slow hooks over this many batches; kept for its users
+        self.queue_length = (
+            queue_length  # Keras measured slow hooks over this many batches; kept for its users
+        )
         self.params: dict[str, Any] = {}
         self.model: Any = None
 
@@ -470,7 +472,9 @@ class ReduceLROnPlateau(_Monitor):
             raise TypeError(f"ReduceLROnPlateau has no argument {next(iter(kwargs))!r}")
         super().__init__(monitor, mode, min_delta)
         if factor >= 1.0:
-            raise ArgumentError(f"ReduceLROnPlateau: factor={factor} does not reduce; a number below 1 is needed.")
+            raise ArgumentError(
+                f"ReduceLROnPlateau: factor={factor} does not reduce; a number below 1 is needed."
+            )
         self.factor = factor
         self.patience = patience
         self.verbose = verbose
@@ -538,7 +542,9 @@ class CSVLogger(Callback):
         logs = logs or {}
         if self.keys is None:
             self.keys = sorted(logs)
-        writer = csv.DictWriter(self._file, ["epoch", *self.keys], delimiter=self.separator, extrasaction="ignore")
+        writer = csv.DictWriter(
+            self._file, ["epoch", *self.keys], delimiter=self.separator, extrasaction="ignore"
+        )
         if self._header:
             writer.writeheader()
             self._header = False
@@ -577,5 +583,3 @@ def make_list(
     made.set_model(model)
     made.set_params(dict(params))
     return made
-
-

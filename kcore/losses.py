@@ -404,3 +404,67 @@ class CosineSimilarity(LossFunctionWrapper):
 
 
 # names -------------------------------------------------------------------------------------------------------
+def serialize(loss):
+    """A function's name, or {'class_name': ..., 'config': ...}."""
+    return objects.serialize(loss)
+
+
+def deserialize(name, custom_objects=None):
+    """The loss of a name or a configuration."""
+    return objects.deserialize("losses", name, custom_objects=custom_objects)
+
+
+def get(identifier):
+    """A loss from its name, its configuration or itself; None stays None."""
+    if identifier is None:
+        return None
+    if isinstance(identifier, (str, dict)):
+        return deserialize(identifier)
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(f"{identifier!r} is not a loss. Give a name, a function of (y_true, y_pred), or a Loss.")
+
+
+def is_categorical_crossentropy(loss) -> bool:
+    """True for `categorical_crossentropy` as a name, a function or an object."""
+    function = getattr(loss, "fn", loss)
+    return function is categorical_crossentropy or function == "categorical_crossentropy"
+
+
+# what fits ---------------------------------------------------------------------------------------------------
+_ELEMENTWISE = (mean_squared_error, binary_crossentropy, categorical_crossentropy)  # as Keras 2.3.1 checks
+
+
+def check_loss_fits(
+    loss: Callable[..., Any], target_shape: tuple, output_shape: tuple, output_name: str
+) -> None:
+    """Raises ShapeError if targets of `target_shape` cannot be compared with an output by `loss`.
+
+    Shapes include the batch; None is unknown. Losses of users are not checked.
+    """
+    function = getattr(loss, "fn", loss)
+    if function is sparse_categorical_crossentropy:
+        fitting = _fit(target_shape, output_shape[:-1]) or _fit(target_shape, (*output_shape[:-1], 1))
+        advice = "It takes numbers of classes; for one-hot targets use categorical_crossentropy."
+        wanted = (*output_shape[:-1], 1)
+    elif function in _ELEMENTWISE:
+        fitting = _fit(target_shape, output_shape)
+        advice = _advice(function, target_shape, output_shape)
+        wanted = output_shape
+    else:
+        return
+    if not fitting:
+        raise ShapeError(
+            f"output {output_name!r}, loss {function.__name__}: targets of shape {describe(wanted)} expected, as "
+            f"the output has shape {describe(output_shape)}; found {describe(target_shape)}. {advice}"
+        )
+
+
+def _fit(first, second) -> bool:
+    return len(first) == len(second) and all(a is None or b is None or a == b for a, b in zip(first, second))
+
+
+def _advice(function, target_shape, output_shape) -> str:
+    if function is categorical_crossentropy and target_shape[-1:] == (1,):
+        return "For numbers of classes use sparse_categorical_crossentropy, or utils.to_categorical(targets)."
+    return f"Reshape the targets, or let the last layer give {target_shape[-1] if target_shape else 1} values."

@@ -1,6 +1,5 @@
 """Arithmetic and elementary functions, element by element."""
 
-import builtins
 import math
 
 import numpy as np
@@ -512,7 +511,7 @@ def product(sizes):
     total = math.prod(s for s in sizes if not isinstance(s, SymbolicTensor))
     for size in sizes:
         if isinstance(size, SymbolicTensor):
-            total = size if isinstance(total, builtins.int) and total == 1 else multiply(total, size)
+            total = size if isinstance(total, int) and total == 1 else multiply(total, size)
     return total
 
 

@@ -20,20 +20,25 @@ def quiet(meaning: Callable[..., Any]) -> Callable[..., Any]:
     return run
 
 
+_NEAR = 1.5  # up to here the power series is exact enough
+
+
 def erf(x: np.ndarray) -> np.ndarray:
     """The error function in float64, within a few units in the last place."""
     size = np.abs(x)
-    near = size <= 1.0
+    near = size <= _NEAR
     squared = np.where(near, x * x, 0.0)
     inner = x * polynomial.polyval(squared, _maclaurin())
-    outer = np.sign(x) * (1.0 - _erfc_above_one(np.where(near, 1.0, size)))
+    outer = np.sign(x) * (1.0 - _erfc_above_one(np.where(near, _NEAR, size)))
     return np.where(near, inner, outer)
 
 
 @functools.cache
 def _maclaurin() -> np.ndarray:
     """Coefficients of erf(x) / x in powers of x**2 (Abramowitz and Stegun, 7.1.5)."""
-    return np.array([2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(22)])
+    return np.array(
+        [2 / math.sqrt(math.pi) * (-1) ** n / (math.factorial(n) * (2 * n + 1)) for n in range(32)]
+    )
 
 
 # Shepherd and Laframboise, Math. Comp. 36 (1981): exp(x**2) erfc(x) is smooth in (x - k) / (x + k), k = 3.75.
@@ -52,9 +57,15 @@ def _scaled_erfc() -> np.ndarray:
         if x > 10:  # erfc is too small to divide by: its asymptotic series (Abramowitz and Stegun, 7.1.23)
             terms = [(-1) ** m * math.prod(range(1, 2 * m, 2)) / (2 * x * x) ** m for m in range(12)]
             return (1 + 2 * x) * sum(terms) / (x * math.sqrt(math.pi))
-        return (1 + 2 * x) * math.exp(x * x) * math.erfc(x)
+        return (1 + 2 * x) * math.erfc(x) / float(_gauss(np.float64(x)))
 
     return chebyshev.chebinterpolate(lambda nodes: np.array([function(float(n)) for n in nodes]), 30)
+
+
+def _gauss(x: np.ndarray) -> np.ndarray:
+    """exp(-x**2), with the part of x**2 that float64 rounds away: it counts where x is large."""
+    short = x.astype("float32").astype("float64")  # its square is exact
+    return np.exp(-short * short) * np.exp((short - x) * (short + x))
 
 
 def _erfc_above_one(x: np.ndarray) -> np.ndarray:
@@ -62,7 +73,7 @@ def _erfc_above_one(x: np.ndarray) -> np.ndarray:
     low, high = (1 - _K) / (1 + _K), (_FAR - _K) / (_FAR + _K)
     x = np.minimum(x, _FAR)
     u = ((x - _K) / (x + _K) - low) / (high - low) * 2 - 1
-    return chebyshev.chebval(u, _scaled_erfc()) * np.exp(-x * x) / (1 + 2 * x)
+    return chebyshev.chebval(u, _scaled_erfc()) * _gauss(x) / (1 + 2 * x)
 
 
 # Giles, "Approximating the erfinv function", GPU Computing Gems 2 (2010), single precision; highest power first.
@@ -76,14 +87,23 @@ _TAIL = (
 )  # fmt: skip
 
 
+def _far_start(rest: np.ndarray) -> np.ndarray:
+    """About the x with erfc(x) = rest, for a small rest, where single precision ends (A. and S., 7.1.23)."""
+    x = np.sqrt(np.maximum(-np.log(rest), 2.0))
+    for _ in range(2):
+        x = np.sqrt(np.maximum(-np.log(rest * math.sqrt(math.pi) * x / (1 - 0.5 / (x * x))), 2.0))
+    return x
+
+
 def erfinv(p: np.ndarray) -> np.ndarray:
     """The inverse of erf in float64: a start in single precision, made exact by two steps of Newton's."""
     size = np.minimum(np.abs(p), np.nextafter(1.0, 0.0))
     w = -np.log((1 - size) * (1 + size))
     x = size * np.where(w < 5, np.polyval(_CENTRAL, w - 2.5), np.polyval(_TAIL, np.sqrt(w) - 3))
+    x = np.where(w < 14, x, _far_start(1 - size))
     for _ in range(2):
         # far out the complement is used: 1 - size is exact there, erf(x) - size is not
-        excess = np.where(x < 1, erf(x) - size, (1 - size) - _erfc_above_one(np.maximum(x, 1)))
+        excess = np.where(x < _NEAR, erf(x) - size, (1 - size) - _erfc_above_one(np.maximum(x, _NEAR)))
         step = excess * (math.sqrt(math.pi) / 2) * np.exp(x * x)
         x = x - step / (1 + x * step)  # Halley: the second derivative is -2x times the first
     x = np.where(np.abs(p) == 1, np.inf, np.where(np.abs(p) <= 1, x, np.nan))

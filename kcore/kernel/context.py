@@ -10,7 +10,7 @@ from contextvars import ContextVar
 from typing import Any
 
 from .config import settings
-from .registry import registries
+from .registry import backends
 
 _chosen: ContextVar[str | None] = ContextVar("kcore_backend", default=None)
 _loaded: dict[str, Any] = {}
@@ -20,7 +20,7 @@ _lock = threading.RLock()
 def current_engine_name() -> str:
     """The engine chosen by `use_backend`, KCORE_BACKEND, kcore.json, or the installed one of highest priority."""
     name = _chosen.get() or os.environ.get("KCORE_BACKEND") or settings.backend
-    return name or registries["backends"].preferred()
+    return name or backends.preferred()
 
 
 def engine(name: str | None = None) -> Any:
@@ -31,7 +31,7 @@ def engine(name: str | None = None) -> Any:
         with _lock:
             found = _loaded.get(name)
             if found is None:
-                found = _loaded[name] = registries["backends"].load(name)
+                found = _loaded[name] = backends.get(name)
     return found
 
 

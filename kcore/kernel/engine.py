@@ -179,7 +179,8 @@ class Interpreter:
         for call, out, dead in self._calls:
             result = call(table)
             if isinstance(out, int):
-                table[out] = result
+                # loops give a list also where there is one result
+                table[out] = result[0] if type(result) is list else result
             else:
                 for slot, value in zip(out, result, strict=True):
                     table[slot] = value

@@ -1,2 +1,92 @@
+"""The hooks that a plug-in may implement. Each is called once, during discovery, and returns descriptions.
+
+Describe, do not import: an engine or a costly module is loaded when a user first asks for it.
+"""
+
+from __future__ import annotations
+
 import pluggy
+
+from .specs import (
+    ActivationSpec,
+    BackendSpec,
+    CallbackSpec,
+    ConstraintSpec,
+    DataAdapterSpec,
+    DistributionSpec,
+    InitializerSpec,
+    LayerSpec,
+    LossSpec,
+    MetricSpec,
+    ModelFormatSpec,
+    OptimizerSpec,
+    RegularizerSpec,
+)
+
+hookspec = pluggy.HookspecMarker("kcore")
 hookimpl = pluggy.HookimplMarker("kcore")
+
+
+@hookspec
+def kcore_backends() -> list[BackendSpec]:  # type: ignore[empty-body]
+    """Tensor engines. `BackendSpec.load` runs when a user first selects the engine. Since API 1."""
+
+
+@hookspec
+def kcore_layers() -> list[LayerSpec]:  # type: ignore[empty-body]
+    """Layers; each is then `kcore.layers.<name>` and can be loaded from files. Since API 1."""
+
+
+@hookspec
+def kcore_losses() -> list[LossSpec]:  # type: ignore[empty-body]
+    """Losses, to be named in `compile(loss=...)`. Since API 1."""
+
+
+@hookspec
+def kcore_metrics() -> list[MetricSpec]:  # type: ignore[empty-body]
+    """Metrics, to be named in `compile(metrics=...)`. Since API 1."""
+
+
+@hookspec
+def kcore_optimizers() -> list[OptimizerSpec]:  # type: ignore[empty-body]
+    """Optimizers, to be named in `compile(optimizer=...)`. Since API 1."""
+
+
+@hookspec
+def kcore_initializers() -> list[InitializerSpec]:  # type: ignore[empty-body]
+    """Initializers of weights. Since API 1."""
+
+
+@hookspec
+def kcore_regularizers() -> list[RegularizerSpec]:  # type: ignore[empty-body]
+    """Regularizers. Since API 1."""
+
+
+@hookspec
+def kcore_constraints() -> list[ConstraintSpec]:  # type: ignore[empty-body]
+    """Constraints on weights. Since API 1."""
+
+
+@hookspec
+def kcore_activations() -> list[ActivationSpec]:  # type: ignore[empty-body]
+    """Activation functions. Since API 1."""
+
+
+@hookspec
+def kcore_callbacks() -> list[CallbackSpec]:  # type: ignore[empty-body]
+    """Callbacks. Since API 1."""
+
+
+@hookspec
+def kcore_data_adapters() -> list[DataAdapterSpec]:  # type: ignore[empty-body]
+    """Kinds of data that `fit` accepts. Since API 1."""
+
+
+@hookspec
+def kcore_model_formats() -> list[ModelFormatSpec]:  # type: ignore[empty-body]
+    """Formats in which models are saved, loaded or exported. Since API 1."""
+
+
+@hookspec
+def kcore_distribution_strategies() -> list[DistributionSpec]:  # type: ignore[empty-body]
+    """Ways to spread training over devices or machines. Since API 1."""

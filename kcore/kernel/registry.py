@@ -1,46 +1,128 @@
-"""Interim registry: replaced by the loader's."""
+"""Names and what they stand for, one registry per family, with where each entry came from."""
 
-from importlib import import_module
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from ..errors import UnknownBackend, UnknownName, nearest
+from .hints import INSTALL_HINTS
+from .specs import FAMILIES
 
 
-class _Backends:
-    def specs(self) -> dict[str, Any]:
-        return {s.name: s for s in import_module("kcore.engines.numpy_plugin").kcore_backends()}
+@dataclass(frozen=True)
+class Origin:
+    """Where something registered came from: entry point, distribution and version."""
 
-    def preferred(self) -> str:
-        return max(self.specs().values(), key=lambda s: s.priority).name
+    plugin: str
+    distribution: str
+    version: str
 
-    def load(self, name: str) -> Any:
-        if name not in self.specs():
-            raise UnknownBackend(f"no engine named {name!r}.{nearest(name, self.specs())}")
-        return self.specs()[name].load()
+    def __str__(self) -> str:
+        return f"{self.distribution} {self.version}".strip()
 
 
-class _Family:
+class Registry:
+    """The entries of one family. Filled by the loader when first looked at."""
+
     def __init__(self, family: str) -> None:
         self.family = family
-        self._found: dict[str, Any] | None = None
-
-    def table(self) -> dict[str, Any]:
-        if self._found is None:
-            self._found = {s.name: s.target for s in getattr(import_module("kcore.standard"), "kcore_" + self.family)()}
-        return self._found
-
-    def get(self, name: str) -> Any:
-        if name not in self.table():
-            raise UnknownName(f"no {self.family} named {name!r}.{nearest(name, self.table())}")
-        return self.table()[name]
+        self.entries: dict[str, tuple[Any, Origin]] = {}
+        self.refused: dict[str, str] = {}  # names that a plug-in set aside would have given -> why it was
+        self.broken: list[str] = []  # plug-ins set aside before they could say what they give
+        self._resolved: dict[str, Any] = {}
+        self._lock = threading.RLock()
 
     def names(self) -> list[str]:
-        return sorted(self.table())
+        discover()
+        return sorted(self.entries)
+
+    def __contains__(self, name: object) -> bool:
+        discover()
+        return name in self.entries
+
+    def origin(self, name: str) -> Origin:
+        """Distribution and version that brought `name`. Raises UnknownName."""
+        return self._entry(name)[1]
+
+    def get(self, name: str) -> Any:
+        """What `name` stands for, loaded now if it was not yet. Raises UnknownName with the nearest match."""
+        found = self._resolved.get(name)
+        if found is None:
+            with self._lock:
+                found = self._resolved.get(name)
+                if found is None:
+                    found = self._resolved[name] = self._load(name)
+        return found
+
+    def _entry(self, name: str) -> tuple[Any, Origin]:
+        discover()
+        if name not in self.entries:
+            raise self._unknown(name)
+        return self.entries[name]
+
+    def _load(self, name: str) -> Any:
+        return self._entry(name)[0].resolve()
+
+    def _unknown(self, name: str) -> Exception:
+        kind = _SINGULAR.get(self.family, self.family)
+        text = f"no {kind} named {name!r}.{nearest(name, self.entries)}"
+        if name in self.refused:
+            text += f"\n  {self.refused[name]}"
+        return UnknownName("\n  ".join([text, *self.broken]))
 
 
-registries: dict[str, Any] = {
-    f: _Family(f)
-    for f in ("layers", "losses", "metrics", "optimizers", "initializers", "regularizers", "constraints",
-              "activations", "callbacks")
-}
-registries["backends"] = _Backends()
+class BackendRegistry(Registry):
+    """Engines: the preferred one, and errors that say what is installed and what failed."""
+
+    def preferred(self) -> str:
+        """The installed engine of highest priority."""
+        discover()
+        return max(self.entries.values(), key=lambda entry: entry[0].priority)[0].name
+
+    def _load(self, name: str) -> Any:
+        spec, origin = self._entry(name)
+        try:
+            return spec.load()
+        except Exception as error:
+            raise UnknownBackend(
+                f"engine {name!r} failed to load: {type(error).__name__}: {error} ({origin}).\n{self._installed(name)}"
+            ) from error
+
+    def _unknown(self, name: str) -> Exception:
+        text = f"no engine named {name!r}.{nearest(name, {*self.entries, *INSTALL_HINTS})}\n{self._installed()}"
+        if name in self.refused:
+            text += f"\n  {self.refused[name]}"
+        elif name in INSTALL_HINTS:
+            text += f"\n  It comes with a package: pip install {INSTALL_HINTS[name]}"
+        return UnknownBackend("\n  ".join([text, *self.broken]))
+
+    def _installed(self, but: str = "") -> str:
+        told = [f"{n} ({o})" for n, (_, o) in sorted(self.entries.items()) if n != but]
+        return f"  Installed: {', '.join(told)}."
+
+
+_SINGULAR = {
+    "backends": "engine", "layers": "layer", "losses": "loss", "metrics": "metric", "optimizers": "optimizer",
+    "initializers": "initializer", "regularizers": "regularizer", "constraints": "constraint",
+    "activations": "activation", "callbacks": "callback", "data_adapters": "data adapter",
+    "model_formats": "model format", "distribution_strategies": "distribution strategy",
+}  # fmt: skip
+
+registries: dict[str, Registry] = {f: Registry(f) for f in FAMILIES if f != "backends"}
+backends = BackendRegistry("backends")
+registries["backends"] = backends
+_discovery: list[Callable[[], None]] = []
+
+
+def set_discovery(function: Callable[[], None]) -> None:
+    """Installs what fills the registries (the loader stands above them in the order of imports)."""
+    _discovery[:] = [function]
+
+
+def discover() -> None:
+    """Fills the registries if that has not happened yet."""
+    for function in _discovery:
+        function()

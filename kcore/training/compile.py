@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -10,14 +11,16 @@ from typing import Any
 from .. import backend as K
 from .. import losses as losses_module
 from .. import metrics as metrics_module
-from .. import optimizers as optimizers_module
-from ..backend.graph import rebuild
 from ..backend.tensor import Placeholder, is_symbolic
-from ..backend.variables import Variable, as_update
+from ..backend.variables import as_update
 from ..errors import ArgumentError, ShapeError, UnknownName, nearest
 from ..shapes import Shape
 
-SAME_SHAPE = ("mean_squared_error", "binary_crossentropy", "categorical_crossentropy")  # as Keras 2.3.1 checks
+SAME_SHAPE = (
+    "mean_squared_error",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+)  # as Keras 2.3.1 checks
 
 
 @dataclass
@@ -49,7 +52,7 @@ class Measure:
     result: Any
 
 
-# losses ---------------------------------------------------------------------------------------------------------
+# losses -----------------------------------------------------------------------------------------------------
 def loss_name(loss: Any) -> str:
     """The name of the function behind a loss: 'mean_squared_error' for 'mse', the function and the class."""
     inner = getattr(loss, "fn", None) or loss
@@ -67,7 +70,18 @@ def as_loss(identifier: Any) -> Any:
         found = found()
     if isinstance(found, losses_module.Loss):
         return found
-    return losses_module.LossFunctionWrapper(found, name=getattr(found, "__name__", None))
+    return losses_module.LossFunctionWrapper(_per_row(found), name=getattr(found, "__name__", None))
+
+
+def _per_row(function: Any) -> Any:
+    """A loss function whose result is a vector, so that weights can be applied, even where it gives one number."""
+
+    @functools.wraps(function)
+    def loss(y_true: Any, y_pred: Any) -> Any:
+        value = function(y_true, y_pred)
+        return value if getattr(value, "shape", ()) else K.expand_dims(value, 0)
+
+    return loss
 
 
 def losses_per_output(loss: Any, names: Sequence[str]) -> list[Any]:
@@ -116,7 +130,7 @@ def _is_config(value: Any) -> bool:
     return isinstance(value, Mapping) and "class_name" in value and "config" in value
 
 
-# targets --------------------------------------------------------------------------------------------------------
+# targets ----------------------------------------------------------------------------------------------------
 def target_shape(head: Head) -> Shape | None:
     """What a target must look like without the batch axis; None where the loss takes any shape."""
     name = head.loss_name
@@ -172,25 +186,15 @@ def ones_for(head: Head) -> Any:
     return K.cast(K.ones_like(reference), head.sample_weight.dtype)
 
 
-# the loss in the graph ------------------------------------------------------------------------------------------
-def masked_weights(weights: Any, mask: Any, dtype: str) -> Any:
-    """Weights with what the mask leaves out set to zero; one of the two may be None."""
-    if mask is None:
-        return weights
-    mask = K.cast(mask, dtype)
-    if weights is None:
-        return mask
-    if len(weights.shape) < len(mask.shape):
-        for _ in range(len(mask.shape) - len(weights.shape)):
-            weights = K.expand_dims(weights)
-    elif len(mask.shape) < len(weights.shape):
-        mask = K.expand_dims(mask)
-    return weights * mask
+# the loss in the graph --------------------------------------------------------------------------------------
+def masked_weights(weights: Any, mask: Any) -> Any:
+    """Weights with what the mask leaves out set to zero; one of the two, or both, may be None."""
+    return weights if mask is None else losses_module.masked_weights(mask, weights)
 
 
 def head_loss(head: Head) -> Any:
     """The scalar loss of one output: masked, weighted by row."""
-    weights = masked_weights(head.sample_weight, mask_of(head.output), head.output.dtype)
+    weights = masked_weights(head.sample_weight, mask_of(head.output))
     try:
         value = head.loss(head.target, head.output, sample_weight=weights)
     except ShapeError as error:
@@ -204,7 +208,7 @@ def mask_of(tensor: Any) -> Any:
     return getattr(tensor, "_keras_mask", None)
 
 
-# metrics --------------------------------------------------------------------------------------------------------
+# metrics ----------------------------------------------------------------------------------------------------
 def metrics_per_output(metrics: Any, names: Sequence[str], what: str = "metrics") -> list[list[Any]]:
     """The identifiers of metrics for each output."""
     if not metrics:
@@ -266,23 +270,13 @@ def _fitting(identifier: str, head: Head) -> str:
 
 def measure(name: str, metric: Any, *arguments: Any, **keywords: Any) -> Measure:
     """A metric put into the graph; its result is the one after this batch."""
-    updates = _listed_updates(metric.update_state(*arguments, **keywords))
-    result = metric.result()
-    after = {u.variable: u.value for u in updates}
-    return Measure(name, metric, updates, rebuild([result], after)[0])
-
-
-def _listed_updates(updates: Any) -> list[Any]:
-    if isinstance(updates, tuple) and len(updates) == 2 and isinstance(updates[0], Variable):
-        updates = [updates]
-    elif not isinstance(updates, (list, tuple)):
-        updates = [updates]
-    return [as_update(u) for u in updates if u is not None]
+    updates = [as_update(u) for u in metric.update_state(*arguments, **keywords)]
+    return Measure(name, metric, updates, metric.result_after(updates))
 
 
 def head_measure(name: str, identifier: Any, head: Head, weighted: bool) -> Measure:
     metric = as_metric(identifier, head)
-    weights = masked_weights(head.sample_weight if weighted else None, mask_of(head.output), head.output.dtype)
+    weights = masked_weights(head.sample_weight if weighted else None, mask_of(head.output))
     try:
         return measure(name, metric, head.target, head.output, sample_weight=weights)
     except ShapeError as error:
@@ -310,7 +304,7 @@ def _config_title(identifier: Mapping[str, Any]) -> str:
     return identifier["config"].get("name") or metrics_module.get(identifier).name
 
 
-# all together ---------------------------------------------------------------------------------------------------
+# all together -----------------------------------------------------------------------------------------------
 @dataclass
 class Arguments:
     """What the user gave to `compile`."""
@@ -358,7 +352,7 @@ def assemble(model: Any, given: Arguments) -> Compiled:
             head.metrics.append(_named_measure(identifier, head, is_weighted, len(heads) > 1, taken))
         measures.extend(head.metrics)
     return Compiled(
-        optimizer=optimizers_module.get(given.optimizer),
+        optimizer=given.optimizer,
         heads=heads,
         outputs=list(model.outputs),
         params=list(model.trainable_weights),

@@ -75,7 +75,9 @@ def _from_mapping(data: Mapping[str, Any], names: Sequence[str], what: str) -> l
     for key in data:
         if key not in names:
             listed = ", ".join(repr(n) for n in names)
-            raise UnknownName(f"the model has no {what} named {key!r}.{nearest(key, names)} It has: {listed}.")
+            raise UnknownName(
+                f"the model has no {what} named {key!r}.{nearest(key, names)} It has: {listed}."
+            )
     missing = [n for n in names if n not in data]
     if missing:
         raise DataError(f"no data were given for {what} {missing[0]!r}.")
@@ -139,7 +141,7 @@ def check_lengths(arrays: Mapping[str, np.ndarray]) -> int:
     return rows
 
 
-# weights ------------------------------------------------------------------------------------------------------
+# weights ----------------------------------------------------------------------------------------------------
 def per_output(value: Any, names: Sequence[str], what: str) -> list[Any]:
     """One item (or None) per output of what was given for all, as a list, or as a dict that may leave some out."""
     if value is None:
@@ -198,11 +200,11 @@ def _given_weights(target: np.ndarray, given: Any, slot: Slot, temporal: bool) -
             if temporal
             else "Weights per time step need sample_weight_mode='temporal' in compile()."
         )
-        raise ShapeError(f"{slot.title} needs {rank} axes; an array of shape {weights.shape} was given. {hint}")
-    if temporal and weights.shape[1] != target.shape[1]:
         raise ShapeError(
-            f"{slot.title} has {weights.shape[1]} time steps; the target has {target.shape[1]}."
+            f"{slot.title} needs {rank} axes; an array of shape {weights.shape} was given. {hint}"
         )
+    if temporal and weights.shape[1] != target.shape[1]:
+        raise ShapeError(f"{slot.title} has {weights.shape[1]} time steps; the target has {target.shape[1]}.")
     _check_nan(weights, slot)
     return weights.astype(numpy_dtype(slot.dtype), copy=False)
 
@@ -225,7 +227,7 @@ def _class_factors(target: np.ndarray, classes: Mapping[Any, float], slot: Slot)
     return table[where.reshape(-1)]
 
 
-# splits and orders ----------------------------------------------------------------------------------------------
+# splits and orders ------------------------------------------------------------------------------------------
 def split(arrays: Sequence[Any], fraction: float) -> tuple[list[Any], list[Any]]:
     """The first rows for training, the last `fraction` of them for validation. None stays None."""
     if not 0.0 < fraction < 1.0:
@@ -285,5 +287,3 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
         f"a batch from a generator must be a tuple (x, y) or (x, y, sample_weight); a {type(item).__name__}"
         f"{f' of {len(item)} items' if isinstance(item, (tuple, list)) else ''} came."
     )
-
-

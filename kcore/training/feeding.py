@@ -48,13 +48,17 @@ def feed_inputs(model: Any, x: Any, nan: str = "raise") -> list[np.ndarray]:
     """The arrays for the model's inputs."""
     names = fed_input_names(model)
     items = as_list(x, names, "input")
-    slots = [Slot("input", n, tuple(t.shape[1:]), t.dtype) for n, t in zip(names, fed_inputs(model), strict=True)]
+    slots = [
+        Slot("input", n, tuple(t.shape[1:]), t.dtype) for n, t in zip(names, fed_inputs(model), strict=True)
+    ]
     arrays = [fitted(v, s, nan) for v, s in zip(items, slots, strict=True)]
     check_lengths({s.title: a for s, a in zip(slots, arrays, strict=True)})
     return arrays
 
 
-def feed(model: Any, compiled: Compiled, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None) -> Fed:
+def feed(
+    model: Any, compiled: Compiled, x: Any, y: Any, sample_weight: Any = None, class_weight: Any = None
+) -> Fed:
     """All arrays of a data set with targets."""
     inputs = feed_inputs(model, x)
     targets = _targets(compiled, y)
@@ -72,7 +76,7 @@ def _targets(compiled: Compiled, y: Any) -> list[np.ndarray]:
     heads = fed_targets(compiled)
     if not heads:
         if y is not None and not (isinstance(y, (list, tuple)) and all(v is None for v in y)):
-            raise DataError("targets were given, but no output of the model takes any (it was compiled without a loss).")
+            raise DataError("targets were given, but no output of the model has a loss that takes them.")
         return []
     if y is None:
         raise DataError(

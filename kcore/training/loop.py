@@ -110,7 +110,11 @@ class Pass:
         if self.warned or np.isfinite(rows[:, 0]).all():
             return
         step = first + int(np.flatnonzero(~np.isfinite(rows[:, 0]))[0])
-        where = f"epoch {epoch + 1}, step {step + 1}" if self.mode == "train" else f"step {step + 1} of evaluation"
+        where = (
+            f"epoch {epoch + 1}, step {step + 1}"
+            if self.mode == "train"
+            else f"step {step + 1} of evaluation"
+        )
         warnings.warn(
             f"the loss is {rows[step - first, 0]} in {where}. A smaller learning rate, clipnorm, or a look at the "
             "data may help; the callback TerminateOnNaN stops training here.",

@@ -57,7 +57,9 @@ def bar(done: int, steps: int | None, width: int = WIDTH) -> str:
 class Line:
     """One line that moves: rewritten in place on a terminal or in a notebook, written once into a file."""
 
-    def __init__(self, steps: int | None, verbose: int = 1, width: int = WIDTH, interval: float | None = None) -> None:
+    def __init__(
+        self, steps: int | None, verbose: int = 1, width: int = WIDTH, interval: float | None = None
+    ) -> None:
         self.steps = steps
         self.stream = sys.stdout
         self.place = "file" if verbose == 2 else place_of(self.stream)

@@ -41,7 +41,12 @@ class ArraySource:
     chunks = True
 
     def __init__(
-        self, step: Step, arrays: Sequence[np.ndarray], batch_size: int, shuffle: Any = False, steps: int | None = None
+        self,
+        step: Step,
+        arrays: Sequence[np.ndarray],
+        batch_size: int,
+        shuffle: Any = False,
+        steps: int | None = None,
     ) -> None:
         self.step = step
         self.arrays = list(arrays)
@@ -76,7 +81,11 @@ class BatchSource:
     chunks = False
 
     def __init__(
-        self, batches: Any, run: Callable[[Any], tuple[np.ndarray, int]], steps: int | None, shuffle: Any = False
+        self,
+        batches: Any,
+        run: Callable[[Any], tuple[np.ndarray, int]],
+        steps: int | None,
+        shuffle: Any = False,
     ) -> None:
         self.batches = batches
         self._run = run
@@ -86,7 +95,9 @@ class BatchSource:
         self.steps = len(batches) if steps is None and self.sequence else steps
         if self.steps is not None and (not isinstance(self.steps, (int, np.integer)) or self.steps <= 0):
             raise ArgumentError(
-                "the data set is empty: it has no batches." if steps is None else f"steps={steps!r}: above 0 is needed."
+                "the data set is empty: it has no batches."
+                if steps is None
+                else f"steps={steps!r}: above 0 is needed."
             )
         self._iterator: Iterator[Any] | None = None
 

@@ -72,7 +72,9 @@ class Steps:
 
     def _lowered(self, program: Program, engine: Any) -> Step:
         flat = program.lower(engine)
-        if any(v is self.counter for v in flat.variables.values()):  # the step draws numbers: other ones each time
+        if any(
+            v is self.counter for v in flat.variables.values()
+        ):  # the step draws numbers: other ones each time
             program.updates = [*program.updates, Update(self.counter, self.counter + 1)]
             flat = program.lower(engine)
         return Step(engine, engine.compile(flat))
@@ -94,7 +96,9 @@ class Steps:
             else:
                 givens[head.sample_weight] = ones_for(head)
         updates = [u for m in compiled.measures for u in m.updates]
-        updates += self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
+        updates += (
+            self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
+        )
         logs = [K.cast(t, K.floatx()) for t in (compiled.total_loss, *(m.result for m in compiled.measures))]
         return Program(
             inputs=fed,

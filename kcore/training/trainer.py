@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
+from .. import optimizers
 from ..backend.tensor import Placeholder
 from ..callbacks import History, ProgbarLogger, make_list
 from ..errors import ArgumentError, DataError, NotCompiled
@@ -53,14 +54,18 @@ class Trainer:
         if kwargs:
             raise TypeError(f"compile() has no argument {next(iter(kwargs))!r}")
         given = Arguments(
-            optimizer, loss or None, metrics, loss_weights, sample_weight_mode, weighted_metrics, target_tensors
+            optimizer,
+            loss or None,
+            metrics,
+            loss_weights,
+            sample_weight_mode,
+            weighted_metrics,
+            target_tensors,
         )
         self._compile_with(given)
 
     def _compile_with(self, given: Arguments) -> None:
-        from ..optimizers import get
-
-        given.optimizer = get(given.optimizer)
+        given.optimizer = optimizers.get(given.optimizer)
         self._arguments, self._compiled = given, None
         self.optimizer = given.optimizer
         self.loss = {} if given.loss is None else given.loss
@@ -181,14 +186,23 @@ class Trainer:
             held: Any = None
         else:
             source, held = self._array_source(
-                x, y, sample_weight, class_weight, batch_size, shuffle, steps_per_epoch, validation_split,
+                x,
+                y,
+                sample_weight,
+                class_weight,
+                batch_size,
+                shuffle,
+                steps_per_epoch,
+                validation_split,
                 validation_data,
             )
         self._check_trainable()
         size = getattr(source, "batch_size", None)
         validation = self._validation(validation_data, held, size, validation_steps)
         params = self._params(source, epochs, verbose, validation is not None)
-        return self._run_epochs(source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq)
+        return self._run_epochs(
+            source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq
+        )
 
     def _array_source(
         self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, validation_split, validation_data
@@ -212,7 +226,9 @@ class Trainer:
         if self._arguments is None:
             self._current(None)
         if steps is None and not getattr(batches, "use_sequence_api", False):
-            raise ArgumentError(f"{argument} is needed with a generator: it does not tell where an epoch ends.")
+            raise ArgumentError(
+                f"{argument} is needed with a generator: it does not tell where an epoch ends."
+            )
 
         def run(item: Any) -> tuple[np.ndarray, int]:
             x, y, weights = unpack(item)
@@ -317,7 +333,9 @@ class Trainer:
         if self._arguments is None:
             self._current(None)
         if steps is None and not getattr(batches, "use_sequence_api", False):
-            raise ArgumentError(f"{argument} is needed with a generator: it does not tell where the data end.")
+            raise ArgumentError(
+                f"{argument} is needed with a generator: it does not tell where the data end."
+            )
 
         def run(item: Any) -> tuple[np.ndarray, int]:
             fed = self._fed(*unpack(item))
@@ -512,7 +530,9 @@ def _as_batches(generator: Any, method: str) -> Any:
 def _refuse_with_batches(**given: Any) -> None:
     for name, value in given.items():
         if value is not None:
-            raise ArgumentError(f"{name} cannot be given with a generator or Sequence: its batches hold all of that.")
+            raise ArgumentError(
+                f"{name} cannot be given with a generator or Sequence: its batches hold all of that."
+            )
 
 
 def _split_fed(fed: Fed, fraction: float) -> tuple[Fed, Fed]:
@@ -527,9 +547,13 @@ def _split_fed(fed: Fed, fraction: float) -> tuple[Fed, Fed]:
 def _placeholders_like(x: Any) -> Any:
     """Placeholders of the shapes of `x`, the batch unknown; a list for a list."""
     if x is None:
-        raise DataError("the model's inputs are not known yet: give it data, or call build(input_shape) first.")
+        raise DataError(
+            "the model's inputs are not known yet: give it data, or call build(input_shape) first."
+        )
     if isinstance(x, dict):
-        raise DataError("the first data of a model written as a class must be an array or a list, not a dict.")
+        raise DataError(
+            "the first data of a model written as a class must be an array or a list, not a dict."
+        )
     listed = list(x) if isinstance(x, (list, tuple)) else [x]
     made = []
     for i, item in enumerate(listed):

@@ -1,0 +1,71 @@
+"""The command `kcore`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json
+import sys
+from importlib import import_module
+
+from ._lazy import lazy_module
+from .kernel.loader import plugins
+
+rich_console = lazy_module("rich.console")
+rich_table = lazy_module("rich.table")
+
+
+def _add_plugins(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _plugins(options: argparse.Namespace) -> int:
+    """Lists every plug-in: what it gives, versions, state and reason."""
+    found = plugins()
+    if options.json:
+        print(json.dumps([dataclasses.asdict(p) for p in found], indent=1))
+        return 0
+    table = rich_table.Table("plug-in", "package", "contract", "state", "gives")
+    for plugin in found:
+        given = ", ".join(
+            f"{family}: {', '.join(names) if len(names) <= 3 else len(names)}" for family, names in plugin.gives.items()
+        )
+        state = plugin.state if not plugin.reason else f"{plugin.state}: {plugin.reason}"
+        table.add_row(
+            plugin.name, f"{plugin.distribution} {plugin.version}", str(plugin.api or "?"), state, given
+        )
+    rich_console.Console().print(table)
+    return 0
+
+
+def _add_check(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("engine", help="the engine's name")
+    parser.add_argument("--level", default="recurrent", choices=("inference", "training", "recurrent"))
+    parser.add_argument("--json", metavar="FILE", help="also write the report there")
+
+
+def _check(options: argparse.Namespace) -> int:
+    """Runs the conformance kit on an engine."""
+    arguments = [options.engine, "--level", options.level]
+    if options.json:
+        arguments += ["--json", options.json]
+    return int(import_module("kcore.testing.report").main(arguments))
+
+
+# name -> (adds its arguments, runs it)
+COMMANDS = {"plugins": (_add_plugins, _plugins), "check": (_add_check, _check)}
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Entry point of the console script; returns the exit status."""
+    parser = argparse.ArgumentParser("kcore", description="The Keras 2 API on a plug-in micro-kernel.")
+    commands = parser.add_subparsers(dest="command", required=True)
+    for name, (add, run) in COMMANDS.items():
+        summary = (run.__doc__ or "").strip()
+        add(commands.add_parser(name, help=summary, description=summary))
+    options = parser.parse_args(arguments)
+    return COMMANDS[options.command][1](options)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,51 @@
+"""Choosing an engine: context variable, environment, configuration file, priority."""
+
+import json
+import subprocess
+import sys
+import threading
+
+import pytest
+
+import kcore
+from kcore.errors import UnknownBackend
+from kcore.kernel import context
+
+
+def test_use_backend_is_undone_and_refuses_unknown_names():
+    before = context.current_engine_name()
+    with kcore.use_backend("numpy") as engine:
+        assert engine.name == context.current_engine_name() == "numpy"
+    assert context.current_engine_name() == before
+    with pytest.raises(UnknownBackend, match="Did you mean 'numpy'"), kcore.use_backend("nunpy"):
+        pass
+
+
+def test_threads_choose_for_themselves(monkeypatch):
+    monkeypatch.setattr(context, "engine", lambda name: name)
+    seen = {}
+
+    def work(name):
+        with context.use_backend(name):
+            barrier.wait()
+            seen[name] = context.current_engine_name()
+
+    barrier = threading.Barrier(2)
+    threads = [threading.Thread(target=work, args=(n,)) for n in ("one", "two")]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert seen == {"one": "one", "two": "two"}
+
+
+def ask(code, **environment):
+    return subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stdout
+
+
+def test_environment_wins_over_the_file_which_is_read_and_never_written(tmp_path, monkeypatch):
+    code = "from kcore.kernel import context, config; print(context.current_engine_name(), config.settings.floatx)"
+    environment = {"KCORE_HOME": str(tmp_path), "PYTHONPATH": ":".join(p for p in ["." , *sys.path] if p)}
+    assert ask(code, **environment).split()[1] == "float32"
+    assert list(tmp_path.iterdir()) == []
+    (tmp_path / "kcore.json").write_text(json.dumps({"backend": "other", "floatx": "float64"}))
+    assert ask(code, **environment).split() == ["other", "float64"]
+    assert ask(code, **environment, KCORE_BACKEND="numpy").split() == ["numpy", "float64"]
