@@ -140,15 +140,22 @@ def mean_squared_logarithmic_error(y_true, y_pred):
 
 
 def squared_hinge(y_true, y_pred):
-    """mean(max(1 - y_true y_pred, 0)^2), targets -1 or 1"""
+    """mean(max(1 - y_true y_pred, 0)^2), targets -1 or 1 (targets that are all 0 or 1 are taken for these)"""
     y_true, y_pred = _pair(y_true, y_pred)
-    return K.mean(K.square(K.maximum(1.0 - y_true * y_pred, 0.0)), axis=-1)
+    return K.mean(K.square(K.maximum(1.0 - _signs(y_true) * y_pred, 0.0)), axis=-1)
 
 
 def hinge(y_true, y_pred):
-    """mean(max(1 - y_true y_pred, 0)), targets -1 or 1"""
+    """mean(max(1 - y_true y_pred, 0)), targets -1 or 1 (targets that are all 0 or 1 are taken for these)"""
     y_true, y_pred = _pair(y_true, y_pred)
-    return K.mean(K.maximum(1.0 - y_true * y_pred, 0.0), axis=-1)
+    return K.mean(K.maximum(1.0 - _signs(y_true) * y_pred, 0.0), axis=-1)
+
+
+def _signs(y_true):
+    """Targets that are all 0 or 1 as -1 and 1, others as they are."""
+    elsewhere = K.sum(K.cast(K.not_equal(y_true * (y_true - 1.0), 0.0), K.dtype(y_true)))
+    are_binary = K.cast(K.equal(elsewhere, 0.0), K.dtype(y_true))
+    return are_binary * (2.0 * y_true - 1.0) + (1.0 - are_binary) * y_true
 
 
 def categorical_hinge(y_true, y_pred):
@@ -177,17 +184,21 @@ def huber_loss(y_true, y_pred, delta=1.0):
     return 0.5 * K.square(quadratic) + float(delta) * (size - quadratic)
 
 
-def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0):
-    """-sum(y_true log(y_pred)); smoothing moves that share of each target evenly over the classes"""
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0, smoothing_axis=-1):
+    """-sum(y_true log(y_pred)); smoothing moves that share of each target evenly over the classes.
+
+    `smoothing_axis` is where the number of classes is read. Keras 2.3.1 reads it at axis 1, which beyond rank 2 is
+    another number: to repeat its values for targets of (batch, time, classes) give 1.
+    """
     y_true, y_pred = _pair(y_true, y_pred)
     if label_smoothing:
-        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / _number_of_classes(y_pred)
+        y_true = y_true * (1.0 - label_smoothing) + label_smoothing / _size(y_pred, smoothing_axis)
     return K.categorical_crossentropy(y_true, y_pred, from_logits=from_logits)
 
 
-def _number_of_classes(y_pred):
-    known = K.int_shape(y_pred)[-1]
-    return float(known) if known is not None else K.cast(K.shape(y_pred)[-1], K.dtype(y_pred))
+def _size(tensor, axis):
+    known = K.int_shape(tensor)[axis]
+    return float(known) if known is not None else K.cast(K.shape(tensor)[axis], K.dtype(tensor))
 
 
 def sparse_categorical_crossentropy(y_true, y_pred, from_logits=False, axis=-1):
@@ -329,10 +340,12 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         label_smoothing=0,
         reduction=Reduction.SUM_OVER_BATCH_SIZE,
         name="categorical_crossentropy",
+        smoothing_axis=-1,
     ):
-        super().__init__(
-            categorical_crossentropy, reduction, name, from_logits=from_logits, label_smoothing=label_smoothing
-        )
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        if smoothing_axis != -1:
+            options["smoothing_axis"] = smoothing_axis
+        super().__init__(categorical_crossentropy, reduction, name, **options)
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):

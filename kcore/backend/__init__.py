@@ -39,6 +39,7 @@ from .keras_face import (
     repeat_elements,
     size,
     slice,
+    sqrt,
     stack,
     transpose,
     zeros_like,

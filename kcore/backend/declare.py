@@ -186,6 +186,8 @@ class Operation:
         for position, kind in enumerate(self.kinds):
             if kind == "dims" and arguments[position] is not None:
                 arguments[position] = as_dims(arguments[position])
+            elif kind == "static":
+                arguments[position] = _plain(arguments[position])
         return tuple(arguments)
 
     def _infer(self, arguments: tuple[Any, ...]) -> tuple[list[tuple[Shape, str]], bool]:
@@ -219,6 +221,13 @@ class Operation:
             results = list(result) if isinstance(result, (list, tuple)) else [result]
             node.expansion = [as_tensor(r) for r in results]
         return node.expansion
+
+
+def _plain(value: Any) -> Any:
+    """A static argument in one form: lists are tuples, NumPy's numbers are Python's."""
+    if type(value) in (list, tuple):
+        return tuple(_plain(v) for v in value)
+    return value.item() if isinstance(value, (np.bool_, np.integer, np.floating)) else value
 
 
 def _annotation(parameter: inspect.Parameter) -> str:

@@ -163,15 +163,15 @@ def _(g, out, x, axes):
 
 
 # looking up and writing --------------------------------------------------------------------------------------
-def _gathered(x, indices, axis=0):
-    axis = normalize_axis(axis, x.ndim)
-    return (*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])
+def _gathered(reference, indices, axis=0):
+    axis = normalize_axis(axis, reference.ndim)
+    return (*reference.shape[:axis], *indices.shape, *reference.shape[axis + 1 :])
 
 
 @primitive(shape=_gathered, dtype=_indexed)
-def gather(x: Tensor, indices: Tensor, axis=0):
-    """The slices of `x` along `axis` at `indices` (any shape, which takes the place of the axis)."""
-    return np.take(x, indices, axis)
+def gather(reference: Tensor, indices: Tensor, axis=0):
+    """The slices of `reference` along `axis` at `indices` (any shape, which takes the place of the axis)."""
+    return np.take(reference, indices, axis)
 
 
 @gather.gradient
@@ -335,8 +335,21 @@ def top_k(x: Tensor, k=1):
 # Python's indexing -------------------------------------------------------------------------------------------
 def getitem(x, key):
     """x[key]: whole numbers, slices, None, Ellipsis, and one list or tensor of places, as in NumPy."""
-    x = as_tensor(x)
-    entries = _full_key(x, key if isinstance(key, tuple) else (key,))
+    key = key if isinstance(key, tuple) else (key,)
+    bounds = [b for k in key for b in ((k.start, k.stop, k.step) if isinstance(k, _cut) else (k,))]
+    if is_symbolic(x) or any(map(is_symbolic, bounds)):
+        return _cut_out(as_tensor(x), key)
+    return indexed(x, key)
+
+
+@composite
+def indexed(x: Tensor, key):
+    """x[key] for a key of numbers, slices, None, Ellipsis, and one list of places, as a tuple."""
+    return _cut_out(x, key)
+
+
+def _cut_out(x, key):
+    entries = _full_key(x, key)
     axis = 0
     cuts, dropped, new, lookups = [], set(), [], []
     for entry in entries:
@@ -420,7 +433,7 @@ def _looked_up(x, dropped, new, lookups):
 
 def _places(x, axis, entry):
     if not isinstance(entry, _cut):
-        places = as_tensor(np.asarray(entry) if isinstance(entry, list) else entry)
+        places = as_tensor(np.asarray(entry) if isinstance(entry, (list, tuple)) else entry)
         if places.dtype == "bool":
             raise Unsupported("a mask of truth values is no index: its result has no shape. Use K.switch.")
         return places

@@ -12,6 +12,7 @@ from ..errors import ShapeError
 from ..kernel.config import settings
 from ..kernel.context import current_engine_name
 from .declare import as_tensor, operation
+from .indexing import getitem
 from .tensor import SymbolicTensor
 
 
@@ -22,6 +23,11 @@ def arange(start: Any, stop: Any = None, step: Any = 1, dtype: str = "int32") ->
         count = operation("cast")(operation("ceil")((as_tensor(last) - first) / step), "int64")
         return operation("iota")([operation("maximum")(count, 0)], 0, dtype) * step + first
     return as_tensor(np.arange(first, last, step), canonical(dtype))
+
+
+def sqrt(x: Any) -> Any:
+    """Square root; of negative numbers 0, as in Keras 2.3.1."""
+    return operation("sqrt")(operation("maximum")(x, 0.0))
 
 
 def permute_dimensions(x: Any, pattern: Any) -> Any:
@@ -57,7 +63,7 @@ def slice(x: Any, start: Any, size: Any) -> Any:
     keys = tuple(
         _span(b, n) for b, n in zip(_numbers(start, len(x.shape)), _numbers(size, len(x.shape)), strict=True)
     )
-    return operation("getitem")(x, keys)
+    return getitem(x, keys)
 
 
 def _numbers(value: Any, rank: int) -> list[Any]:

@@ -9,6 +9,7 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from . import loader  # noqa: F401 (fills the registries when they are first looked at)
 from .config import settings
 from .registry import backends
 

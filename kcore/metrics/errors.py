@@ -118,10 +118,18 @@ class BinaryCrossentropy(MeanMetricWrapper):
 class CategoricalCrossentropy(MeanMetricWrapper):
     """See `losses.categorical_crossentropy`."""
 
-    def __init__(self, name="categorical_crossentropy", dtype=None, from_logits=False, label_smoothing=0):
-        super().__init__(
-            losses.categorical_crossentropy, name, dtype, from_logits=from_logits, label_smoothing=label_smoothing
-        )
+    def __init__(
+        self,
+        name="categorical_crossentropy",
+        dtype=None,
+        from_logits=False,
+        label_smoothing=0,
+        smoothing_axis=-1,
+    ):
+        options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
+        if smoothing_axis != -1:
+            options["smoothing_axis"] = smoothing_axis
+        super().__init__(losses.categorical_crossentropy, name, dtype, **options)
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):

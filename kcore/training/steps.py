@@ -108,12 +108,15 @@ class Steps:
             name=f"{model.name}_{'train' if training else 'test'}_step",
         )
 
-    def _training_updates(self, compiled: Compiled) -> list[Update]:
-        """The optimizer's updates (asked for once: it makes its variables there) and those of the layers."""
+    def prepare_training(self, compiled: Compiled) -> list[Update]:
+        """The optimizer's updates, asked for once: it makes its variables there."""
         if self._training is None:
             made = compiled.optimizer.get_updates(loss=compiled.total_loss, params=compiled.params)
-            self._training = [as_update(u) for u in made if not isinstance(u, Variable)]
-        return [*self._training, *(as_update(u) for u in self.model.updates)]
+            self._training = [as_update(u) for u in made]
+        return self._training
+
+    def _training_updates(self, compiled: Compiled) -> list[Update]:
+        return [*self.prepare_training(compiled), *(as_update(u) for u in self.model.updates)]
 
     def _predicting(self) -> Program:
         model = self.model

@@ -135,6 +135,20 @@ class Trainer:
         self.output_names = [f"output_{i + 1}" for i in range(len(listed))]
         self.built = True
 
+    def _make_train_function(self) -> None:
+        """Makes the optimizer's variables, which a saved model's are then put into."""
+        if self._compiled is None:
+            self._current(None)
+        self._steps.prepare_training(self._compiled)
+
+    def _make_test_function(self) -> None:
+        self._steps.test(self._current(None), ())
+
+    def _make_predict_function(self) -> None:
+        """Makes the step of `predict` before it is needed."""
+        self._built_for(None)
+        self._steps.predict()
+
     def _check_trainable(self) -> None:
         collected = self._compiled.params
         if [id(w) for w in collected] != [id(w) for w in self.trainable_weights]:

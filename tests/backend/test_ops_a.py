@@ -298,6 +298,7 @@ def test_logsumexp(axis):
 
 def test_reductions_of_other_types():
     assert run(r.sum, I34).dtype == "int32"
+    np.testing.assert_array_equal(run(lambda x: r.sum(x, [0, np.int64(1)]), I34), I34.sum())
     assert run(r.sum, I34 > 0) == (I34 > 0).sum()
     assert run(r.mean, I34).dtype == "float32"
     assert run(r.mean, A.astype("float16")).dtype == "float16"
@@ -615,3 +616,8 @@ def test_errors():
 def test_declarations():
     for op in declared():
         assert op.__doc__, op.name
+
+
+def test_indexed_by_a_fixed_key():
+    for key in ((1,), (slice(None), [2, 0]), (..., None, slice(None, None, -1))):
+        np.testing.assert_array_equal(run(lambda x, key=key: ix.indexed(x, key), T3), T3[key])

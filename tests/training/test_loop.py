@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
+from kcore.layers import Activation, BatchNormalization, Dense, Dropout, Input
 
 from kcore import backend as K
 from kcore import models
 from kcore.callbacks import Callback, LambdaCallback, TerminateOnNaN
-from kcore.layers import Activation, BatchNormalization, Dense, Dropout, Input
 from kcore.utils import Sequence
 
 rng = np.random.RandomState(3)

@@ -1,0 +1,72 @@
+"""Resizing and padding of images, volumes and sequences."""
+
+from ..errors import ArgumentError
+from .convolution import data_format_of
+from .declare import Tensor, composite
+from .elementwise import cast, floor_divide, minimum, mod
+from .indexing import gather
+from .shaping import iota, repeat, reshape, shape
+from .indexing import pad
+
+
+def _spatial_axes(rank, data_format):
+    first = data_format_of(data_format) == "channels_first"
+    return range(2, rank) if first else range(1, rank - 1)
+
+
+def _bilinear(x, axis, factor):
+    """Linear between neighbours at output / factor, as Keras 2 on TensorFlow 1 has it (corners not aligned)."""
+    size = x.shape[axis] if x.shape[axis] is not None else shape(x)[axis]
+    position = iota((size * factor,), 0, "int64")
+    low = floor_divide(position, factor)
+    high = minimum(low + 1, size - 1)
+    weight = cast(mod(position, factor), x.dtype) / float(factor)
+    weight = reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(x.shape))))
+    below = gather(x, low, axis)
+    return below + (gather(x, high, axis) - below) * weight
+
+
+def _resized(x, factors, data_format, interpolation):
+    for axis, factor in zip(_spatial_axes(len(x.shape), data_format), factors, strict=True):
+        if factor != 1:
+            x = repeat(x, factor, axis) if interpolation == "nearest" else _bilinear(x, axis, factor)
+    return x
+
+
+@composite
+def resize_images(x: Tensor, height_factor, width_factor, data_format, interpolation="nearest"):
+    """(batch, rows, cols, channels) with rows and cols multiplied by whole factors."""
+    if interpolation not in ("nearest", "bilinear"):
+        raise ArgumentError(f"interpolation is 'nearest' or 'bilinear'; {interpolation!r} was given.")
+    return _resized(x, (height_factor, width_factor), data_format, interpolation)
+
+
+@composite
+def resize_volumes(x: Tensor, depth_factor, height_factor, width_factor, data_format):
+    """(batch, dim1, dim2, dim3, channels) with each value repeated."""
+    return _resized(x, (depth_factor, height_factor, width_factor), data_format, "nearest")
+
+
+def _padded(x, amounts, data_format):
+    paddings = [(0, 0)] * len(x.shape)
+    for axis, amount in zip(_spatial_axes(len(x.shape), data_format), amounts, strict=True):
+        paddings[axis] = tuple(amount)
+    return pad(x, tuple(paddings))
+
+
+@composite
+def temporal_padding(x: Tensor, padding=(1, 1)):
+    """(batch, time, features) with zeros before and after."""
+    return pad(x, ((0, 0), tuple(padding), (0, 0)))
+
+
+@composite
+def spatial_2d_padding(x: Tensor, padding=((1, 1), (1, 1)), data_format=None):
+    """Zeros around the rows and columns."""
+    return _padded(x, padding, data_format)
+
+
+@composite
+def spatial_3d_padding(x: Tensor, padding=((1, 1), (1, 1), (1, 1)), data_format=None):
+    """Zeros around three spatial axes."""
+    return _padded(x, padding, data_format)

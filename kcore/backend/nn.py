@@ -1,0 +1,192 @@
+"""Activations, cross-entropies and what stands around them, with Keras 2.3.1's meanings."""
+
+from .. import dtypes
+from ..errors import ShapeError
+from ..kernel.config import settings
+from ..shapes import describe, normalize_axes, same_first
+from .comparison import greater, less, where
+from .convolution import data_format_of
+from .declare import Tensor, composite
+from .elementwise import abs, cast, clip, exp, expm1, log, log1p, maximum, minimum, rsqrt, square
+from .indexing import one_hot, take_along_axis
+from .reductions import logsumexp, max, sum
+from .shaping import expand_dims, reshape, squeeze, transpose
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def rectify(x: Tensor):
+    """max(x, 0); its gradient at 0 is 0."""
+    return maximum(x, 0.0)
+
+
+@rectify.gradient
+def _(g, out, x):
+    return where(greater(out, 0.0), g, 0.0)
+
+
+@composite
+def relu(x: Tensor, alpha=0.0, max_value=None, threshold=0.0):
+    """x from `threshold` to `max_value`, `max_value` above, alpha * (x - threshold) below. Shape of x."""
+    if threshold == 0.0:
+        positive = rectify(x)
+    else:
+        positive = where(greater(x, threshold), x, 0.0)
+    if max_value is not None:
+        positive = minimum(positive, float(max_value))
+    if isinstance(alpha, (int, float)) and alpha == 0.0:
+        return positive
+    return positive - rectify(threshold - x) * alpha
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def sigmoid(x: Tensor):
+    """1 / (1 + exp(-x)), arranged so that nothing overflows."""
+    z = exp(-abs(x))
+    return where(less(x, 0.0), z, 1.0) / (1.0 + z)
+
+
+@sigmoid.gradient
+def _(g, out, x):
+    return g * out * (1.0 - out)
+
+
+@composite
+def hard_sigmoid(x: Tensor):
+    """0.2 x + 0.5 cut to [0, 1] (Keras 2)."""
+    return clip(x * 0.2 + 0.5, 0.0, 1.0)
+
+
+@composite
+def softplus(x: Tensor):
+    """log(1 + exp(x))."""
+    return rectify(x) + log1p(exp(-abs(x)))
+
+
+@softplus.gradient
+def _(g, out, x):
+    return g * sigmoid(x)
+
+
+@composite
+def softsign(x: Tensor):
+    """x / (1 + |x|)."""
+    return x / (1.0 + abs(x))
+
+
+@composite
+def elu(x: Tensor, alpha=1.0):
+    """x above 0, alpha * (exp(x) - 1) below (Clevert et al., 2015)."""
+    return where(greater(x, 0.0), x, alpha * expm1(minimum(x, 0.0)))
+
+
+@composite
+def selu(x: Tensor):
+    """scale * elu(x, alpha), constants of Klambauer et al., 2017."""
+    return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
+
+
+@composite
+def swish(x: Tensor):
+    """x * sigmoid(x) (Ramachandran et al., 2017)."""
+    return x * sigmoid(x)
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def softmax(x: Tensor, axis=-1):
+    """exp(x) normalised to sum 1 along `axis`."""
+    e = exp(x - max(x, axis, True))
+    return e / sum(e, axis, True)
+
+
+@softmax.gradient
+def _(g, out, x, axis):
+    return out * (g - sum(g * out, axis, True))
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def log_softmax(x: Tensor, axis=-1):
+    """log of softmax, without its overflow."""
+    return x - logsumexp(x, axis, True)
+
+
+@log_softmax.gradient
+def _(g, out, x, axis):
+    return g - exp(out) * sum(g, axis, True)
+
+
+@composite
+def l2_normalize(x: Tensor, axis=None):
+    """x / sqrt(max(sum(x^2), 1e-12)) along `axis`."""
+    return x * rsqrt(maximum(sum(square(x), axis, True), 1e-12))
+
+
+@composite
+def bias_add(x: Tensor, bias: Tensor, data_format=None):
+    """x plus a bias of shape (channels,), or of x's shape without the batch axis (channels last in it)."""
+    first = data_format_of(data_format) == "channels_first"
+    rank, shape = len(x.shape), bias.shape
+    if len(shape) not in (1, rank - 1):
+        raise ShapeError(f"the bias has shape {describe(shape)}; rank 1 or {rank - 1} is needed for {describe(x.shape)}.")
+    if rank > 2 and first:
+        if len(shape) == 1:
+            return x + reshape(bias, (1, -1, *(1,) * (rank - 2)))
+        return x + expand_dims(transpose(bias, (rank - 2, *range(rank - 2))), 0)
+    return x + (bias if len(shape) == 1 else expand_dims(bias, 0))
+
+
+def _clipped(output):
+    return clip(output, settings.epsilon, 1.0 - settings.epsilon)
+
+
+@composite
+def binary_crossentropy(target: Tensor, output: Tensor, from_logits=False):
+    """-t log p - (1 - t) log(1 - p), element by element; `output` is p, or its logit."""
+    if not from_logits:
+        p = _clipped(output)
+        output = log(p / (1.0 - p))
+    return rectify(output) - output * target + log1p(exp(-abs(output)))
+
+
+def _check_same_shape(target, output):
+    known = zip(target.shape, output.shape, strict=False)
+    if len(target.shape) != len(output.shape) or any(None not in (a, b) and a != b for a, b in known):
+        raise ShapeError(f"targets have shape {describe(target.shape)}, outputs {describe(output.shape)}; make them equal.")
+
+
+@composite
+def categorical_crossentropy(target: Tensor, output: Tensor, from_logits=False, axis=-1):
+    """-sum t log p along `axis`; `output` is p (normalised first) or its logits."""
+    _check_same_shape(target, output)
+    if from_logits:
+        return -sum(target * log_softmax(output, axis), axis)
+    p = _clipped(output / sum(output, axis, True))
+    return -sum(target * log(p), axis)
+
+
+@composite
+def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=False, axis=-1):
+    """-log p[target] along `axis`; targets are class numbers, in the output's shape without `axis` (or with 1)."""
+    (axis,) = normalize_axes(axis, len(output.shape))
+    logits = output if from_logits else log(_clipped(output))
+    if axis != len(output.shape) - 1:
+        order = [i for i in range(len(output.shape)) if i != axis]
+        logits = transpose(logits, (*order, axis))
+    scores = log_softmax(logits, -1)
+    if len(target.shape) == len(logits.shape) and target.shape[-1] == 1:
+        target = squeeze(target, -1)
+    if len(target.shape) != len(logits.shape) - 1:
+        raise ShapeError(
+            f"targets have shape {describe(target.shape)}, outputs {describe(output.shape)}; class numbers need the "
+            "output's shape without its class axis."
+        )
+    picked = cast(one_hot(cast(target, "int64"), scores.shape[-1]), scores.dtype)
+    return -sum(picked * scores, -1)
+
+
+@composite
+def in_top_k(predictions: Tensor, targets: Tensor, k):
+    """Whether fewer than k classes score higher than the target: (batch,) of bool. NaN is never in."""
+    own = take_along_axis(predictions, expand_dims(cast(targets, "int64"), -1), -1)
+    higher = sum(cast(greater(predictions, own), "int32"), -1)
+    finite = less(max(abs(predictions), -1), float("inf"))
+    return less(where(finite, higher, k), k)
