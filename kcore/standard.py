@@ -40,12 +40,17 @@ def _public(modules: list[ModuleType], base: str | None, functions: bool = False
             if name.startswith("_") or getattr(value, "__module__", None) not in names:
                 continue
             is_class = inspect.isclass(value) and base in {c.__name__ for c in value.__mro__}
-            if is_class or (functions and inspect.isfunction(value) and name not in _UTILITIES):
+            if is_class or (functions and inspect.isfunction(value) and _first_parameter(value) in _MARKS):
                 found[name] = value
     return found
 
 
-_UTILITIES = {"get", "serialize", "deserialize", "check_loss_fits"}
+def _first_parameter(function: Any) -> str:
+    return next(iter(inspect.signature(function).parameters), "")
+
+
+# how a family's own functions begin: losses and metrics, activations, makers of initializers and regularizers
+_MARKS = {"y_true", "x", "seed", "l", "l1"}
 _FAMILIES = {
     "layers": (LayerSpec, "Layer", False),
     "losses": (LossSpec, "Loss", True),

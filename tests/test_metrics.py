@@ -2,8 +2,8 @@
 
 import numpy as np
 import pytest
-from golden import case_id, cases, load, relative_error, tolerance
 
+from golden import case_id, cases, load, relative_error, tolerance
 from kcore import backend as K
 from kcore import losses, metrics
 from kcore.errors import ArgumentError, UnknownName
@@ -61,7 +61,7 @@ def test_calling_a_metric_in_a_graph_gives_the_result_after_the_update():
 def test_several_updates_of_one_variable_build_on_each_other():
     metric = metrics.Sum()
     updates = [*metric.update_state(K.constant(2.0)), *metric.update_state(K.constant(3.0))]
-    assert K.eval(metric.result_after(updates)) == 5.0 or len(updates) == 2
+    assert K.eval(metric.result_after(updates)) == 5.0
 
 
 def test_a_metric_of_a_user():
@@ -129,7 +129,7 @@ def test_stored_and_cloned():
         lambda: metrics.AUC(num_thresholds=1),
         lambda: metrics.Precision(thresholds=1.5),
         lambda: metrics.SensitivityAtSpecificity(2.0),
-        lambda: metrics.Mean(colour="red") if False else metrics.Metric(colour="red"),
+        lambda: metrics.Metric(colour="red"),
     ],
 )
 def test_wrong_arguments_are_refused(make):

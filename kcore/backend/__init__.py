@@ -20,6 +20,7 @@ from . import (  # noqa: F401
     random_ops,
     reductions,
     shaping,
+    updates,
 )
 from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from .declare import declared as _declared
@@ -37,6 +38,7 @@ from .keras_face import (
     pow,
     repeat,
     repeat_elements,
+    shape,
     size,
     slice,
     sqrt,

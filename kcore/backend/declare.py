@@ -148,6 +148,7 @@ class Operation:
                 raise type(error)(f"{self.name}({self._describe(values)}): {error}") from None
             raise
         node = Node(self, arguments, specs, results)
+        node.many = many
         return list(node.outputs) if many else node.outputs[0]
 
     def _describe(self, values: list[Any]) -> str:

@@ -183,7 +183,7 @@ def _apply_rule(node: Node, sums: dict[SymbolicTensor, list[SymbolicTensor]]) ->
     if op.gradient_rule is None:
         raise Unsupported(f"operation {op.name!r} has no gradient; no path to the variables may go through it.")
     arriving = [_total(sums[o]) if o in sums else None for o in node.outputs]
-    if len(node.outputs) == 1:
+    if not node.many:
         g: Any = arriving[0]
         out: Any = node.outputs[0]
     else:

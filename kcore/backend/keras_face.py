@@ -30,6 +30,11 @@ def sqrt(x: Any) -> Any:
     return operation("sqrt")(operation("maximum")(x, 0.0))
 
 
+def shape(x: Any) -> Any:
+    """The shape as a 1-D int32 tensor."""
+    return operation("cast")(operation("shape")(x), "int32")
+
+
 def permute_dimensions(x: Any, pattern: Any) -> Any:
     """Axes in the order `pattern`."""
     return operation("transpose")(x, tuple(pattern))

@@ -130,7 +130,7 @@ def bias_add(x: Tensor, bias: Tensor, data_format=None):
     if rank > 2 and first:
         if len(shape) == 1:
             return x + reshape(bias, (1, -1, *(1,) * (rank - 2)))
-        return x + expand_dims(transpose(bias, (rank - 2, *range(rank - 2))), 0)
+        return x + reshape(bias, (1, shape[-1], *shape[:-1]))  # a reshape, as in Keras 2.3.1
     return x + (bias if len(shape) == 1 else expand_dims(bias, 0))
 
 
@@ -142,8 +142,8 @@ def _clipped(output):
 def binary_crossentropy(target: Tensor, output: Tensor, from_logits=False):
     """-t log p - (1 - t) log(1 - p), element by element; `output` is p, or its logit."""
     if not from_logits:
-        p = _clipped(output)
-        output = log(p / (1.0 - p))
+        p, fuzz = _clipped(output), settings.epsilon  # epsilon twice, as in Keras 2.3.1
+        return -(target * log(p + fuzz) + (1.0 - target) * log(1.0 - p + fuzz))
     return rectify(output) - output * target + log1p(exp(-abs(output)))
 
 

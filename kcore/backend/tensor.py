@@ -18,11 +18,12 @@ _ids = itertools.count()
 class Node:
     """One application of an operation: its arguments (in the order of the declaration) and results."""
 
-    __slots__ = ("arguments", "expansion", "id", "op", "outputs", "plan", "__weakref__")
+    __slots__ = ("arguments", "expansion", "id", "many", "op", "outputs", "plan", "__weakref__")
 
     def __init__(self, op: Any, arguments: tuple[Any, ...], specs: Sequence[tuple[Shape, str]], expansion: Any = None):
         self.op = op
         self.arguments = arguments
+        self.many = len(specs) > 1  # a list of results, possibly of one
         self.plan: Any = None  # a loop's own notes for its gradient
         self.expansion = expansion  # for a composite: what its definition gives on the same arguments
         self.id = next(_ids)

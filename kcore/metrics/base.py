@@ -1,6 +1,7 @@
 """What a metric is: variables that gather over batches, updates that gather, and a result."""
 
 import functools
+import re
 
 import numpy as np
 
@@ -16,13 +17,18 @@ from ..losses import (
     fits_by_broadcasting,
     squeeze_or_expand_dimensions,
 )
-from ..objects import snake_case
 
 
 def safe_divide(x, y):
     """x / y, and 0 where y is 0."""
     nothing = K.cast(K.equal(y, 0.0), K.dtype(y))
     return x / (y + nothing) * (1.0 - nothing)
+
+
+def _snake_case(name):
+    """TruePositives -> true_positives, AUC -> auc, MeanIoU -> mean_io_u, as Keras 2 makes names of layers."""
+    apart = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    return re.sub("([a-z])([A-Z])", r"\1_\2", apart).lower()
 
 
 def _symbolic(value):
@@ -89,7 +95,7 @@ class Metric:
         if kwargs:
             raise ArgumentError(f"{type(self).__name__} has no argument {next(iter(kwargs))!r}.")
         if name is None:
-            prefix = snake_case(type(self).__name__)
+            prefix = _snake_case(type(self).__name__)
             name = f"{prefix}_{K.get_uid(prefix)}"
         self.name = name
         self.dtype = K.floatx() if dtype is None else dtype
@@ -122,7 +128,7 @@ class Metric:
         values = {}
         for update in updates:
             # several updates of one variable build on each other, in order
-            values[update.variable] = rebuild([update.value], {v: values[v] for v in values})[0]
+            values[update.variable] = rebuild([update.value], dict(values))[0]
         return rebuild([self.result()], values)[0]
 
     def add_weight(self, name, shape=(), initializer=None, dtype=None):

@@ -2,6 +2,7 @@
 
 from .. import backend as K
 from ..backend.declare import operation
+from ..errors import ArgumentError
 from .base import SlotOptimizer, number
 
 
@@ -11,6 +12,8 @@ class SGD(SlotOptimizer):
     slots = ("moment",)
 
     def __init__(self, learning_rate=0.01, momentum=0.0, nesterov=False, **kwargs):
+        if "epsilon" in kwargs:
+            raise ArgumentError("SGD has no argument 'epsilon'.")
         super().__init__(kwargs.pop("lr", learning_rate), **kwargs)
         self.momentum = K.variable(momentum, name="momentum")
         self.nesterov = nesterov

@@ -98,7 +98,7 @@ class Line:
     def _text(self, done: int, values: Mapping[str, float], elapsed: float, left: bool) -> str:
         each = elapsed / max(done, 1)
         if self.place == "file":
-            parts = [f"{done} steps"]
+            parts = [f"{done} step{'' if done == 1 else 's'}"]
         else:
             parts = [bar(done, self.steps, self.width)]
         if left and self.steps is not None:

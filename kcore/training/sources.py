@@ -132,7 +132,7 @@ class BatchSource:
 def warn_ended(asked: int | None, done: int) -> None:
     if asked is not None and done < asked:
         warnings.warn(
-            f"the data ended after {done} of {asked} steps; training stops here. A generator must yield at least "
-            "steps_per_epoch * epochs batches.",
+            f"the data ended after {done} of {asked} steps. A generator must yield a batch for every "
+            "step asked for: steps_per_epoch * epochs of them in training.",
             stacklevel=3,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -18,7 +19,7 @@ from .compile import Arguments, Compiled, assemble
 from .data import check_batch_size, check_stateful, is_batches, split, unpack
 from .feeding import Fed, feed, feed_inputs
 from .progress import Line, resolved
-from .sources import ArraySource, BatchSource, Source
+from .sources import ArraySource, BatchSource, Source, warn_ended
 from .steps import Steps
 
 
@@ -228,32 +229,34 @@ class Trainer:
         held = None
         if validation_split and validation_data is None:
             fed, held = _split_fed(fed, validation_split)
-            if class_weight is not None:  # Keras weighs classes in training only
-                plain = feed(self, compiled, x, y, sample_weight)
-                held = _split_fed(plain, validation_split)[1]
         size = check_batch_size(batch_size, steps, fed.rows)
         check_stateful(self, fed.rows, size)
         step = self._steps.train(compiled, fed.weighted)
         return ArraySource(step, fed.arrays, size, shuffle, steps), held
 
     def _batch_source(self, batches, steps, shuffle, class_weight, argument) -> BatchSource:
-        if self._arguments is None:
-            self._current(None)
-        if steps is None and not getattr(batches, "use_sequence_api", False):
-            raise ArgumentError(
-                f"{argument} is needed with a generator: it does not tell where an epoch ends."
-            )
-
         def run(item: Any) -> tuple[np.ndarray, int]:
-            x, y, weights = unpack(item)
-            fed = self._fed(x, y, weights, class_weight)
+            fed = self._fed(*unpack(item), class_weight)
             return self._steps.train(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
 
-        if not self.outputs and getattr(batches, "use_sequence_api", False):
-            self._current(unpack(batches[0])[0])
-        elif self.outputs:
+        return BatchSource(self._looked_at(batches, steps, argument), run, steps, shuffle)
+
+    def _looked_at(self, batches, steps, argument):
+        """Checks that `batches` can be used; the first one is looked at where the model needs to know its shapes."""
+        sequence = getattr(batches, "use_sequence_api", False)
+        if self._arguments is not None and steps is None and not sequence:
+            raise ArgumentError(
+                f"{argument} is needed with a generator: it does not tell where the data end."
+            )
+        if self.outputs or self._arguments is None:
             self._current(None)
-        return BatchSource(batches, run, steps, shuffle)
+        elif sequence:
+            self._current(unpack(batches[0])[0])
+        else:
+            first = next(batches)
+            self._current(unpack(first)[0])
+            return itertools.chain([first], batches)
+        return batches
 
     def _fed(self, x, y, sample_weight=None, class_weight=None) -> Fed:
         return feed(self, self._current(x), x, y, sample_weight, class_weight)
@@ -288,7 +291,7 @@ class Trainer:
     def _run_epochs(self, source, validation, callbacks, params, epochs, validation_freq):
         self.history = History()
         shown = [ProgbarLogger()] if resolved(params["verbose"]) else []
-        hears = make_list(self, callbacks, params, last=[*shown, self.history])
+        hears = make_list(self, callbacks, params, first=shown, last=[self.history])
         for callback in hears:
             callback.validation_data = validation.arrays if isinstance(validation, ArraySource) else None
         training = loop.Pass(self, "train", source, hears, self.metrics_names)
@@ -344,18 +347,11 @@ class Trainer:
         return ArraySource(self._steps.test(self._compiled, fed.weighted), fed.arrays, size, steps=steps)
 
     def _test_batches(self, batches, steps, argument) -> BatchSource:
-        if self._arguments is None:
-            self._current(None)
-        if steps is None and not getattr(batches, "use_sequence_api", False):
-            raise ArgumentError(
-                f"{argument} is needed with a generator: it does not tell where the data end."
-            )
-
         def run(item: Any) -> tuple[np.ndarray, int]:
             fed = self._fed(*unpack(item))
             return self._steps.test(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
 
-        return BatchSource(batches, run, steps)
+        return BatchSource(self._looked_at(batches, steps, argument), run, steps)
 
     # predict ------------------------------------------------------------------------------------------------
     def predict(
@@ -430,6 +426,7 @@ class Trainer:
         source.start()
         source.run(0, source.steps)
         source.finish()
+        warn_ended(source.steps, len(made))
         if not made:
             raise DataError("the data set is empty: the generator gave no batch.")
         if hears is not None:

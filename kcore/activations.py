@@ -1,0 +1,81 @@
+"""Activation functions by name."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from . import backend as K
+from . import objects
+from .errors import ArgumentError, ShapeError
+
+
+def softmax(x: Any, axis: int = -1) -> Any:
+    """exp(x) normalised along `axis`; rank 2 or above."""
+    if K.ndim(x) < 2:
+        raise ShapeError(f"softmax needs rank 2 or above, (batch, classes); x has shape {K.int_shape(x)}.")
+    return K.softmax(x, axis)
+
+
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    return K.elu(x, alpha)
+
+
+def selu(x: Any) -> Any:
+    return K.selu(x)
+
+
+def softplus(x: Any) -> Any:
+    return K.softplus(x)
+
+
+def softsign(x: Any) -> Any:
+    return K.softsign(x)
+
+
+def relu(x: Any, alpha: float = 0.0, max_value: float | None = None, threshold: float = 0.0) -> Any:
+    return K.relu(x, alpha=alpha, max_value=max_value, threshold=threshold)
+
+
+def tanh(x: Any) -> Any:
+    return K.tanh(x)
+
+
+def sigmoid(x: Any) -> Any:
+    return K.sigmoid(x)
+
+
+def hard_sigmoid(x: Any) -> Any:
+    return K.hard_sigmoid(x)
+
+
+def exponential(x: Any) -> Any:
+    return K.exp(x)
+
+
+def linear(x: Any) -> Any:
+    return x
+
+
+def swish(x: Any) -> Any:
+    return K.swish(x)
+
+
+def serialize(activation: Any) -> str:
+    return activation.__name__
+
+
+def deserialize(name: Any, custom_objects: Any = None) -> Any:
+    return objects.deserialize("activations", name, custom_objects)
+
+
+def get(identifier: Any) -> Any:
+    """A function from its name or itself; None is `linear`."""
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str):
+        return objects.find("activations", identifier)
+    if isinstance(identifier, dict):
+        return objects.deserialize("activations", identifier)
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(f"activation {identifier!r} cannot be understood; give a name or a function.")

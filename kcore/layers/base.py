@@ -1,0 +1,645 @@
+"""What every layer has: weights, building, calling, masks, losses, updates, shapes, configuration."""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from .. import backend as K
+from .. import constraints, initializers, regularizers
+from ..backend.function import Function
+from ..backend.tensor import Placeholder, SymbolicTensor
+from ..backend.variables import Update, Variable, as_update
+from ..dtypes import canonical
+from ..errors import ArgumentError, DataError, ShapeError
+from ..shapes import describe
+
+
+def to_list(value: Any) -> list[Any]:
+    return list(value) if isinstance(value, (list, tuple)) else [value]
+
+
+def unpack(values: Sequence[Any]) -> Any:
+    """The one value of a list of one, else the list."""
+    return values[0] if len(values) == 1 else list(values)
+
+
+def is_shape_list(shape: Any) -> bool:
+    """True for a list of shapes, False for one shape."""
+    return isinstance(shape, list) and (not shape or isinstance(shape[0], (tuple, list)))
+
+
+class InputSpec:
+    """What a layer expects of an input: dtype, shape, rank (exact, least, most), sizes of some axes."""
+
+    def __init__(
+        self,
+        dtype: Any = None,
+        shape: Any = None,
+        ndim: int | None = None,
+        max_ndim: int | None = None,
+        min_ndim: int | None = None,
+        axes: dict[int, int | None] | None = None,
+    ) -> None:
+        self.dtype, self.shape = dtype, shape
+        self.ndim = len(shape) if shape is not None else ndim
+        self.max_ndim, self.min_ndim, self.axes = max_ndim, min_ndim, axes or {}
+
+    def __repr__(self) -> str:
+        told = [f"{k}={v}" for k, v in vars(self).items() if v]
+        return f"InputSpec({', '.join(told)})"
+
+    def problem(self, shape: tuple[int | None, ...]) -> str | None:
+        """What is wrong with `shape`, and what to do; None if it fits."""
+        rank = len(shape)
+        if self.ndim is not None and rank != self.ndim:
+            return f"rank {self.ndim} expected.{_advice(rank, self.ndim)}"
+        if self.max_ndim is not None and rank > self.max_ndim:
+            return f"rank at most {self.max_ndim} expected.{_advice(rank, self.max_ndim)}"
+        if self.min_ndim is not None and rank < self.min_ndim:
+            return f"rank at least {self.min_ndim} expected.{_advice(rank, self.min_ndim)}"
+        for axis, size in self.axes.items():
+            if not -rank <= axis < rank:
+                return f"axis {axis} expected to have size {size}, but there is no such axis."
+            if size is not None and shape[axis] not in (size, None):
+                return f"axis {axis} has size {shape[axis]}; {size} expected, as when the layer was built."
+        for axis, size in enumerate(self.shape or ()):
+            if size is not None and shape[axis] not in (size, None):
+                return f"shape {describe(tuple(self.shape))} expected."
+        return None
+
+
+def _advice(found: int, wanted: int) -> str:
+    if found > wanted == 2:
+        return " Add Flatten() before it."
+    if found < wanted:
+        return " Add a Reshape before it, or give the missing axes (batch, ..., channels)."
+    return " Reshape the input, or choose the layer for this rank."
+
+
+class Node:
+    """One call of a layer: the tensors that went in and out, and the layers before."""
+
+    def __init__(
+        self, layer: Layer, inputs: list[Any], outputs: list[Any], masks_in: list[Any], masks_out: list[Any],
+        arguments: dict[str, Any] | None = None,
+    ) -> None:  # fmt: skip
+        self.outbound_layer = layer
+        self.input_tensors, self.output_tensors = inputs, outputs
+        self.input_masks, self.output_masks = masks_in, masks_out
+        self.input_shapes = [K.int_shape(x) for x in inputs]
+        self.output_shapes = [K.int_shape(x) for x in outputs]
+        self.arguments = arguments or {}
+        known = [x._keras_history for x in inputs if hasattr(x, "_keras_history")]
+        self.inbound_layers = [h[0] for h in known]
+        self.node_indices = [h[1] for h in known]
+        self.tensor_indices = [h[2] for h in known]
+        for before in self.inbound_layers:
+            before._outbound_nodes.append(self)
+        layer._inbound_nodes.append(self)
+
+
+_BASE_ARGUMENTS = {
+    "input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype",
+}  # fmt: skip
+
+
+class Layer:
+    """Base of all layers (Keras 2.3.1's interface).
+
+    A subclass keeps its arguments in `__init__`, makes weights in `build(input_shape)`, computes in
+    `call(inputs)` (also with `mask=` and `training=` if it takes them), and gives the arguments back in
+    `get_config()`. Called on symbolic tensors a layer extends the graph; called on arrays it computes.
+    """
+
+    def __init__(self, **kwargs: Any) -> None:
+        self._set("_tracked", [])
+        self._trainable_weights: list[Variable] = []
+        self._non_trainable_weights: list[Variable] = []
+        self._entries: dict[str, list[tuple[Any, list[Any] | None]]] = {"losses": [], "updates": []}
+        self._metrics: list[Any] = []
+        self._inbound_nodes: list[Node] = []
+        self._outbound_nodes: list[Node] = []
+        self._array_functions: dict[Any, Function] = {}
+        self.input_spec: Any = None
+        self.supports_masking = False
+        self.stateful = False
+        self.built = False
+        self.activity_regularizer: Any = getattr(self, "activity_regularizer", None)
+        unknown = set(kwargs) - _BASE_ARGUMENTS
+        if unknown:
+            raise TypeError(
+                f"{type(self).__name__} has no argument {sorted(unknown)[0]!r}; every layer also takes "
+                f"{', '.join(sorted(_BASE_ARGUMENTS))}."
+            )
+        name = kwargs.get("name")
+        if not name:
+            prefix = _snake_case(type(self).__name__)
+            name = f"{prefix}_{K.get_uid(prefix)}"
+        self.name: str = name
+        self._trainable = kwargs.get("trainable", True)
+        if "batch_input_shape" in kwargs:
+            self.batch_input_shape = tuple(kwargs["batch_input_shape"])
+        elif "input_shape" in kwargs:
+            self.batch_input_shape = (kwargs.get("batch_size"), *kwargs["input_shape"])
+        dtype = kwargs.get("dtype") or kwargs.get("input_dtype")
+        self.dtype: str = canonical(dtype) if dtype is not None else K.floatx()
+        self._initial_weights = kwargs.get("weights")
+
+    # attributes: layers and variables set on a layer belong to it -----------------------------------------------
+    def _set(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if not name.startswith("__") and name not in _UNTRACKED and "_tracked" in self.__dict__:
+            for item in _layers_in(value):
+                if item not in self._tracked and item is not self:
+                    self._tracked.append(item)
+            if isinstance(value, Variable):
+                self._adopt(value)
+        object.__setattr__(self, name, value)
+
+    def _adopt(self, variable: Variable) -> None:
+        """A variable made with K.variable and set on the layer is one of its weights."""
+        lists = (self.__dict__.get("_trainable_weights"), self.__dict__.get("_non_trainable_weights"))
+        if None not in lists and not any(variable is w for ws in lists for w in ws):
+            lists[0 if variable.trainable else 1].append(variable)
+
+    @property
+    def _sublayers(self) -> list[Layer]:
+        return self._tracked
+
+    # weights ------------------------------------------------------------------------------------------------
+    @property
+    def trainable(self) -> bool:
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        self._trainable = value
+        for layer in self._sublayers:
+            layer.trainable = value
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        if not self.trainable:
+            return []
+        return _unique([*self._trainable_weights, *(w for s in self._sublayers for w in s.trainable_weights)])
+
+    @trainable_weights.setter
+    def trainable_weights(self, value: list[Variable]) -> None:
+        self._trainable_weights = list(value)
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        inner = [w for s in self._sublayers for w in s.non_trainable_weights]
+        if self.trainable:
+            return _unique([*self._non_trainable_weights, *inner])
+        frozen = [w for s in self._sublayers for w in s.weights]
+        return _unique([*self._trainable_weights, *self._non_trainable_weights, *frozen])
+
+    @non_trainable_weights.setter
+    def non_trainable_weights(self, value: list[Variable]) -> None:
+        self._non_trainable_weights = list(value)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """Trainable weights first."""
+        return [*self.trainable_weights, *self.non_trainable_weights]
+
+    def add_weight(
+        self,
+        name: Any = None,
+        shape: Any = None,
+        dtype: Any = None,
+        initializer: Any = None,
+        regularizer: Any = None,
+        trainable: bool = True,
+        constraint: Any = None,
+    ) -> Variable:
+        """A new weight; `initializer` may be a name, an initializer, or a function of the shape."""
+        if isinstance(name, (tuple, list)):  # add_weight(shape, ...), as tf.keras users write it
+            name, shape = shape if isinstance(shape, str) else None, name
+        shape = () if shape is None else tuple(shape)
+        dtype = canonical(dtype) if dtype is not None else self.dtype
+        make = initializers.get("glorot_uniform" if initializer is None else initializer)
+        if isinstance(initializer, (int, float)):
+            make = initializers.Constant(initializer)
+        if any(d is None for d in shape):
+            raise ShapeError(f"{self._told()}: weight {name!r} would have shape {describe(shape)}; all sizes are needed.")
+        value = _initial_value(make, shape, dtype)
+        weight = Variable(
+            value, dtype, f"{self.name}/{name or 'weight'}:0", trainable, constraints.get(constraint),
+        )  # fmt: skip
+        if regularizer is not None:
+            self.add_loss(lambda: regularizer(weight))
+        (self._trainable_weights if trainable else self._non_trainable_weights).append(weight)
+        return weight
+
+    def get_weights(self) -> list[np.ndarray]:
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Sets all weights, in the order of `weights`. Raises ShapeError before anything is changed."""
+        own = self.weights
+        given = [np.asarray(w) for w in weights]
+        if len(own) != len(given):
+            raise ShapeError(
+                f"{self._told()}: {len(given)} weights were given; it has {len(own)}: "
+                f"{', '.join(describe(w.shape) for w in own) or 'none'}."
+            )
+        for weight, value in zip(own, given, strict=True):
+            if tuple(value.shape) != weight.shape:
+                raise ShapeError(
+                    f"{self._told()}: weight {weight.name!r} has shape {describe(weight.shape)}; a value of shape "
+                    f"{describe(tuple(value.shape))} was given."
+                )
+        for weight, value in zip(own, given, strict=True):
+            weight.assign_now(value)
+
+    def count_params(self) -> int:
+        if not self.built:
+            raise ShapeError(f"{self._told()} is not built yet, so its weights cannot be counted. Call or build() it.")
+        return sum(int(np.prod(w.shape, dtype=int)) for w in self.weights)
+
+    # losses, updates, metrics -------------------------------------------------------------------------------
+    def add_loss(self, losses: Any, inputs: Any = None) -> None:
+        """Adds penalties: tensors, or functions that make one. `inputs`: the tensors on which they depend."""
+        self._note("losses", losses, inputs)
+
+    def add_update(self, updates: Any, inputs: Any = None) -> None:
+        """Adds updates to be written in each training step; pairs (variable, value) or Updates."""
+        if isinstance(updates, (Update, tuple)):
+            updates = [updates]
+        self._note("updates", [as_update(u) for u in updates or []], inputs)
+
+    def _note(self, kind: str, items: Any, inputs: Any) -> None:
+        if items is None:
+            return
+        on = None if inputs is None else [x for x in to_list(inputs) if isinstance(x, SymbolicTensor)]
+        self._entries[kind].extend((item, on) for item in to_list(items))
+
+    def add_metric(self, value: Any, name: str | None = None) -> None:
+        """Reports a tensor as a metric of each step under `name`."""
+        self._metrics.append((name or f"{self.name}_metric", value))
+
+    def _all_entries(self, kind: str) -> list[tuple[Any, list[Any] | None]]:
+        if kind == "updates" and not self.trainable and not self.stateful:
+            return []
+        found = list(self._entries[kind])
+        for layer in self._sublayers:
+            found.extend(layer._all_entries(kind))
+        return found
+
+    def _relevant(self, kind: str, inputs: Any) -> list[Any]:
+        wanted = None if inputs is None else set(to_list(inputs))
+        entries = self._all_entries(kind)
+        if wanted is None:
+            return [_made(item) for item, on in entries if on is None]
+        return [_made(item) for item, on in entries if on is not None and any(t in wanted for t in on)]
+
+    @property
+    def losses(self) -> list[Any]:
+        return [_made(item) for item, _ in self._all_entries("losses")]
+
+    @property
+    def updates(self) -> list[Update]:
+        return [item for item, _ in self._all_entries("updates")]
+
+    @property
+    def metrics(self) -> list[Any]:
+        return [*self._metrics, *(m for s in self._sublayers for m in s.metrics)]
+
+    def get_losses_for(self, inputs: Any) -> list[Any]:
+        return self._relevant("losses", inputs)
+
+    def get_updates_for(self, inputs: Any) -> list[Any]:
+        return self._relevant("updates", inputs)
+
+    # building and calling -----------------------------------------------------------------------------------
+    def build(self, input_shape: Any) -> None:
+        """Makes the weights for inputs of `input_shape` (a list of shapes for several inputs)."""
+        self.built = True
+
+    def call(self, inputs: Any, **kwargs: Any) -> Any:
+        """The formula, on symbolic tensors."""
+        return inputs
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        """The mask of the output: that of the input, if the layer supports masks. Raises TypeError otherwise."""
+        if not self.supports_masking:
+            if any(m is not None for m in to_list(mask)):
+                raise TypeError(
+                    f"{self._told()} does not support masking, but its input carries a mask. Put the layer before "
+                    "the one that masks, or set supports_masking = True if it may pass the mask on."
+                )
+            return None
+        return mask
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """The output's shape for inputs of `input_shape`, found by tracing `call`."""
+        shapes = input_shape if is_shape_list(input_shape) else [input_shape]
+        if not self.built:
+            self._build(shapes)
+        outputs = to_list(self.call(unpack([K.placeholder(tuple(s)) for s in shapes])))
+        return unpack([K.int_shape(o) for o in outputs])
+
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        values = to_list(inputs)
+        if not any(isinstance(x, SymbolicTensor) for x in values):
+            return self._on_arrays(inputs, kwargs)
+        for x in values:
+            if not isinstance(x, SymbolicTensor):
+                raise ArgumentError(f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given.")
+        outputs, masks_in, masks_out = self._apply(inputs, kwargs)
+        return self._record(values, outputs, masks_in, masks_out, kwargs)
+
+    def _record(self, inputs: list[Any], outputs: Any, masks_in: Any, masks_out: Any, kwargs: dict[str, Any]) -> Any:
+        """Notes this call as a node; the outputs then know where they come from."""
+        listed = to_list(outputs)
+        masks = to_list(masks_out) if isinstance(masks_out, (list, tuple)) else [masks_out] * len(listed)
+        node = Node(self, inputs, listed, to_list(masks_in), masks, kwargs)
+        for i, (tensor, mask) in enumerate(zip(listed, masks, strict=False)):
+            tensor._keras_history = (self, len(self._inbound_nodes) - 1, i)
+            tensor._keras_shape = tensor.shape
+            tensor._keras_mask = mask
+        assert node.outbound_layer is self
+        return outputs
+
+    def _apply(self, inputs: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """Builds if need be and calls: (outputs, input masks, output masks), without noting a node."""
+        values = to_list(inputs)
+        self._check_inputs(values)
+        if not self.built:
+            self._build([K.int_shape(x) for x in values])
+            self._check_inputs(values)
+        masks = unpack([getattr(x, "_keras_mask", None) for x in values])
+        return self._run(inputs, masks, kwargs)
+
+    def _run(self, inputs: Any, masks: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        """`call` with the mask if it takes one; outputs that are inputs get a tensor of their own."""
+        values = to_list(inputs)
+        given = dict(kwargs)
+        takes = _parameters(type(self).call)
+        if "mask" in takes and given.get("mask") is None and any(m is not None for m in to_list(masks)):
+            given["mask"] = masks
+        if given.get("mask", 0) is not None and "mask" in given:
+            masks = given["mask"]
+        outputs = self.call(inputs, **given)
+        listed = [K.identity(o) if any(o is v for v in values) else o for o in to_list(outputs)]
+        for o in listed:
+            if not isinstance(o, SymbolicTensor):
+                raise ArgumentError(f"{self._told()}: call() gave {type(o).__name__}; a tensor is needed.")
+        self._merge_shapes(listed, values)
+        outputs = listed if isinstance(outputs, (list, tuple)) else listed[0]
+        masks_out = self.compute_mask(inputs, masks)
+        if self.activity_regularizer is not None:
+            self.add_loss([self.activity_regularizer(o) for o in listed], values)
+        return outputs, masks, masks_out
+
+    def _merge_shapes(self, outputs: list[Any], inputs: list[Any]) -> None:
+        """Sizes that only the layer's own compute_output_shape knows are added to the inferred ones."""
+        if type(self).compute_output_shape is Layer.compute_output_shape:
+            return
+        if all(None not in o.shape[1:] for o in outputs):
+            return
+        try:
+            told = self.compute_output_shape(unpack([K.int_shape(x) for x in inputs]))
+        except (TypeError, NotImplementedError):
+            return
+        for output, shape in zip(outputs, told if is_shape_list(told) else [told], strict=False):
+            if shape is not None and len(shape) == len(output.shape):
+                output.shape = tuple(b if a is None else a for a, b in zip(output.shape, shape, strict=True))
+
+    def _build(self, shapes: list[Any]) -> None:
+        self.build(unpack(shapes))
+        self.built = True
+        if self._initial_weights is not None:
+            self.set_weights(self._initial_weights)
+            self._initial_weights = None
+
+    def _on_arrays(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
+        """Computes on arrays, through a function that is traced once per shapes and types."""
+        several = isinstance(inputs, (list, tuple))
+        arrays = [x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x) for x in to_list(inputs)]
+        key = (several, repr(sorted(kwargs.items())), tuple((tuple(a.shape[1:]), str(a.dtype)) for a in arrays))
+        function = self._array_functions.get(key)
+        if function is None:
+            holders = [_placeholder_for(a) for a in arrays]
+            outputs, _, _ = self._apply(holders if several else holders[0], kwargs)
+            function = Function(holders, outputs, name=self.name, backend=getattr(self, "backend", None))
+            self._array_functions[key] = function
+        return function(arrays)
+
+    def _check_inputs(self, values: list[Any]) -> None:
+        """Raises ShapeError naming the layer, what was found and what to do."""
+        if self.input_spec is None:
+            return
+        specs = to_list(self.input_spec)
+        if len(values) != len(specs):
+            raise DataError(f"{self._told()}: {len(values)} inputs were given; it takes {len(specs)}.")
+        for i, (x, spec) in enumerate(zip(values, specs, strict=True)):
+            problem = spec.problem(tuple(x.shape)) if spec is not None else None
+            if problem:
+                raise ShapeError(f"{self._told()}: input {i} has shape {describe(tuple(x.shape))}; {problem}")
+
+    assert_input_compatibility = _check_inputs
+
+    def _told(self) -> str:
+        return f"{type(self).__name__} {self.name!r}"
+
+    # where it stands in a graph -----------------------------------------------------------------------------
+    def _at(self, index: int, what: str, attribute: str) -> Any:
+        if not self._inbound_nodes:
+            raise AttributeError(f"{self._told()} was never called, so it has no {what}. Call it on a tensor first.")
+        if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
+            raise ValueError(f"{self._told()} has {len(self._inbound_nodes)} calls; {what} of call {index} was asked for.")
+        return unpack(getattr(self._inbound_nodes[index], attribute))
+
+    def _only(self, what: str, attribute: str) -> Any:
+        if len(self._inbound_nodes) > 1:
+            values = [getattr(n, attribute) for n in self._inbound_nodes]
+            if "shape" not in what or any(v != values[0] for v in values):
+                raise AttributeError(
+                    f"{self._told()} was called {len(self._inbound_nodes)} times, so its {what} is not one thing. "
+                    f"Use get_{what}_at(index)."
+                )
+        return self._at(0, what, attribute)
+
+    def get_input_at(self, node_index: int) -> Any:
+        return self._at(node_index, "input", "input_tensors")
+
+    def get_output_at(self, node_index: int) -> Any:
+        return self._at(node_index, "output", "output_tensors")
+
+    def get_input_shape_at(self, node_index: int) -> Any:
+        return self._at(node_index, "input_shape", "input_shapes")
+
+    def get_output_shape_at(self, node_index: int) -> Any:
+        return self._at(node_index, "output_shape", "output_shapes")
+
+    def get_input_mask_at(self, node_index: int) -> Any:
+        return self._at(node_index, "input_mask", "input_masks")
+
+    def get_output_mask_at(self, node_index: int) -> Any:
+        return self._at(node_index, "output_mask", "output_masks")
+
+    @property
+    def input(self) -> Any:
+        return self._only("input", "input_tensors")
+
+    @property
+    def output(self) -> Any:
+        return self._only("output", "output_tensors")
+
+    @property
+    def input_shape(self) -> Any:
+        return self._only("input_shape", "input_shapes")
+
+    @property
+    def output_shape(self) -> Any:
+        return self._only("output_shape", "output_shapes")
+
+    @property
+    def input_mask(self) -> Any:
+        return self._only("input_mask", "input_masks")
+
+    @property
+    def output_mask(self) -> Any:
+        return self._only("output_mask", "output_masks")
+
+    # configuration ------------------------------------------------------------------------------------------
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make this layer again."""
+        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        if hasattr(self, "batch_input_shape"):
+            config["batch_input_shape"] = self.batch_input_shape
+        config["dtype"] = self.dtype
+        return config
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        return cls(**config)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        made = type(self).from_config(self.get_config())
+        memo[id(self)] = made
+        if self.built and self._inbound_nodes:
+            made._build([tuple(s) for s in self._inbound_nodes[0].input_shapes])
+            made.set_weights(self.get_weights())
+        return made
+
+
+_UNTRACKED = {"_tracked", "_inbound_nodes", "_outbound_nodes", "_array_functions", "_entries"}
+
+
+def _layers_in(value: Any) -> list[Layer]:
+    if isinstance(value, Layer):
+        return [value]
+    if isinstance(value, (list, tuple)):
+        return [v for v in value if isinstance(v, Layer)]
+    if isinstance(value, dict):
+        return [v for v in value.values() if isinstance(v, Layer)]
+    return []
+
+
+def _made(item: Any) -> Any:
+    return item() if callable(item) else item
+
+
+def _unique(weights: Sequence[Variable]) -> list[Variable]:
+    return list(dict.fromkeys(weights))
+
+
+def _initial_value(make: Callable[..., Any], shape: tuple[int, ...], dtype: str) -> Any:
+    takes = _parameters(make.__call__ if isinstance(make, initializers.Initializer) else make)
+    value = make(shape, dtype=dtype) if "dtype" in takes else make(shape)
+    return K.eval(value) if isinstance(value, SymbolicTensor) else value
+
+
+def _parameters(function: Callable[..., Any]) -> set[str]:
+    try:
+        return set(inspect.signature(function).parameters)
+    except (TypeError, ValueError):
+        return set()
+
+
+def _placeholder_for(array: Any) -> Placeholder:
+    shape = tuple(array.shape)
+    dtype = canonical(array.dtype)
+    if dtype == "float64" and K.floatx() != "float64":
+        dtype = K.floatx()
+    return K.placeholder((None, *shape[1:]) if shape else shape, dtype=dtype)
+
+
+def _snake_case(name: str) -> str:
+    text = re.sub("(.)([A-Z][a-z0-9]+)", r"\1_\2", name)
+    text = re.sub("([a-z])([A-Z])", r"\1_\2", text).lower()
+    return "private" + text if text.startswith("_") else text
+
+
+class InputLayer(Layer):
+    """Where a model's data comes in: (batch, *shape)."""
+
+    def __init__(
+        self,
+        input_shape: Any = None,
+        batch_size: int | None = None,
+        batch_input_shape: Any = None,
+        dtype: Any = None,
+        input_tensor: Any = None,
+        sparse: bool = False,
+        name: str | None = None,
+    ) -> None:
+        if not name:
+            name = f"input_{K.get_uid('input')}"
+        super().__init__(dtype=dtype if input_tensor is None else input_tensor.dtype, name=name)
+        if input_tensor is not None:
+            batch_input_shape = K.int_shape(input_tensor)
+        elif batch_input_shape is None:
+            if input_shape is None:
+                raise ArgumentError("InputLayer needs input_shape=(...) or batch_input_shape=(...).")
+            batch_input_shape = (batch_size, *input_shape)
+        self.batch_input_shape = tuple(batch_input_shape)
+        self.sparse, self.built = sparse, True
+        self.supports_masking = True
+        tensor = input_tensor
+        if tensor is None:
+            tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, sparse=sparse, name=name)
+        self.is_placeholder = isinstance(tensor, Placeholder)
+        tensor._keras_history = (self, 0, 0)
+        tensor._keras_shape, tensor._keras_mask = tensor.shape, None
+        Node(self, [tensor], [tensor], [None], [None])
+        node = self._inbound_nodes[0]
+        node.inbound_layers, node.node_indices, node.tensor_indices = [], [], []
+
+    def get_config(self) -> dict[str, Any]:
+        return {
+            "batch_input_shape": self.batch_input_shape, "dtype": self.dtype, "sparse": self.sparse, "name": self.name
+        }  # fmt: skip
+
+
+def Input(
+    shape: Any = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    dtype: Any = None,
+    sparse: bool = False,
+    tensor: Any = None,
+) -> Any:
+    """A symbolic tensor to start a functional model: (batch, *shape), or `batch_shape` with the batch in it."""
+    if shape is None and batch_shape is None and tensor is None:
+        raise ArgumentError("Input() needs shape=(...) without the batch axis, or batch_shape=(...) with it.")
+    if batch_shape is None and tensor is None:
+        shape = (shape,) if isinstance(shape, int) else shape
+        batch_shape = (None, *shape)
+    layer = InputLayer(batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor)
+    return layer._inbound_nodes[0].output_tensors[0]
+
+
+def regularizer_of(identifier: Any) -> Any:
+    return regularizers.get(identifier)
