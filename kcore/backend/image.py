@@ -1,12 +1,14 @@
 """Resizing and padding of images, volumes and sequences."""
 
-from ..errors import ArgumentError
+import numpy as np
+
+from ..errors import ArgumentError, ShapeError
+from ..shapes import describe
 from .convolution import data_format_of
-from .declare import Tensor, composite
+from .declare import Tensor, as_tensor, composite
 from .elementwise import cast, floor_divide, minimum, mod
-from .indexing import gather
+from .indexing import gather, pad
 from .shaping import iota, repeat, reshape, shape
-from .indexing import pad
 
 
 def _spatial_axes(rank, data_format):
@@ -33,11 +35,44 @@ def _resized(x, factors, data_format, interpolation):
     return x
 
 
+def _check_interpolation(interpolation):
+    if interpolation not in ("nearest", "bilinear"):
+        raise ArgumentError(f"interpolation is 'nearest' or 'bilinear'; {interpolation!r} was given.")
+
+
+@composite
+def resize(x: Tensor, size, interpolation="bilinear", data_format=None):
+    """`x` (batch, *spatial, channels) with spatial sizes `size`; those of `x` must be known.
+
+    Output i stands at i * old / new, as in Keras 2 on TensorFlow 1 (corners not aligned); "nearest" rounds down.
+    """
+    _check_interpolation(interpolation)
+    axes = list(_spatial_axes(len(x.shape), data_format))
+    if len(axes) != len(size) or None in [x.shape[a] for a in axes]:
+        raise ShapeError(
+            f"{describe(x.shape)} cannot be resized to {tuple(size)}; give one size for each spatial axis, all of "
+            "which must be known in the input."
+        )
+    for axis, new in zip(axes, size, strict=True):
+        old = x.shape[axis]
+        if old == new:
+            continue
+        position = np.arange(new) * (old / new)
+        low = np.minimum(np.floor(position + 1e-9), old - 1).astype("int64")
+        below = gather(x, as_tensor(low), axis)
+        if interpolation == "nearest":
+            x = below
+            continue
+        weight = np.clip(position - low, 0.0, 1.0).reshape([-1 if i == axis else 1 for i in range(len(x.shape))])
+        above = gather(x, as_tensor(np.minimum(low + 1, old - 1)), axis)
+        x = below + (above - below) * as_tensor(weight, x.dtype)
+    return x
+
+
 @composite
 def resize_images(x: Tensor, height_factor, width_factor, data_format, interpolation="nearest"):
     """(batch, rows, cols, channels) with rows and cols multiplied by whole factors."""
-    if interpolation not in ("nearest", "bilinear"):
-        raise ArgumentError(f"interpolation is 'nearest' or 'bilinear'; {interpolation!r} was given.")
+    _check_interpolation(interpolation)
     return _resized(x, (height_factor, width_factor), data_format, interpolation)
 
 

@@ -1,13 +1,15 @@
 """Activations, cross-entropies and what stands around them, with Keras 2.3.1's meanings."""
 
+import math
+
 from .. import dtypes
 from ..errors import ShapeError
 from ..kernel.config import settings
-from ..shapes import describe, normalize_axes, same_first
+from ..shapes import broadcast, describe, merge_dimension, normalize_axes, same_first
 from .comparison import greater, less, where
 from .convolution import data_format_of
 from .declare import Tensor, composite
-from .elementwise import abs, cast, clip, exp, expm1, log, log1p, maximum, minimum, rsqrt, square
+from .elementwise import abs, cast, clip, erf, exp, expm1, log, log1p, maximum, minimum, rsqrt, square, tanh
 from .indexing import one_hot, take_along_axis
 from .reductions import logsumexp, max, sum
 from .shaping import expand_dims, reshape, squeeze, transpose
@@ -50,13 +52,18 @@ def _(g, out, x):
     return g * out * (1.0 - out)
 
 
-@composite
+@composite(shape=same_first, dtype=dtypes.floating)
 def hard_sigmoid(x: Tensor):
     """0.2 x + 0.5 cut to [0, 1] (Keras 2)."""
     return clip(x * 0.2 + 0.5, 0.0, 1.0)
 
 
-@composite
+@hard_sigmoid.gradient
+def _(g, out, x):
+    return where(less(abs(x), 2.5), g * 0.2, 0.0)
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
 def softplus(x: Tensor):
     """log(1 + exp(x))."""
     return rectify(x) + log1p(exp(-abs(x)))
@@ -73,10 +80,15 @@ def softsign(x: Tensor):
     return x / (1.0 + abs(x))
 
 
-@composite
+@composite(shape=same_first, dtype=dtypes.floating)
 def elu(x: Tensor, alpha=1.0):
     """x above 0, alpha * (exp(x) - 1) below (Clevert et al., 2015)."""
     return where(greater(x, 0.0), x, alpha * expm1(minimum(x, 0.0)))
+
+
+@elu.gradient
+def _(g, out, x, alpha):
+    return where(greater(x, 0.0), g, g * (out + alpha))
 
 
 @composite
@@ -89,6 +101,14 @@ def selu(x: Tensor):
 def swish(x: Tensor):
     """x * sigmoid(x) (Ramachandran et al., 2017)."""
     return x * sigmoid(x)
+
+
+@composite
+def gelu(x: Tensor, approximate=False):
+    """x times the normal distribution function of x (Hendrycks and Gimpel, 2016); `approximate`: by tanh."""
+    if approximate:
+        return 0.5 * x * (1.0 + tanh(math.sqrt(2.0 / math.pi) * (x + 0.044715 * x * x * x)))
+    return 0.5 * x * (1.0 + erf(x * math.sqrt(0.5)))
 
 
 @composite(shape=same_first, dtype=dtypes.floating)
@@ -126,7 +146,9 @@ def bias_add(x: Tensor, bias: Tensor, data_format=None):
     first = data_format_of(data_format) == "channels_first"
     rank, shape = len(x.shape), bias.shape
     if len(shape) not in (1, rank - 1):
-        raise ShapeError(f"the bias has shape {describe(shape)}; rank 1 or {rank - 1} is needed for {describe(x.shape)}.")
+        raise ShapeError(
+            f"the bias has shape {describe(shape)}; rank 1 or {rank - 1} is needed for {describe(x.shape)}."
+        )
     if rank > 2 and first:
         if len(shape) == 1:
             return x + reshape(bias, (1, -1, *(1,) * (rank - 2)))
@@ -144,13 +166,26 @@ def binary_crossentropy(target: Tensor, output: Tensor, from_logits=False):
     if not from_logits:
         p, fuzz = _clipped(output), settings.epsilon  # epsilon twice, as in Keras 2.3.1
         return -(target * log(p + fuzz) + (1.0 - target) * log(1.0 - p + fuzz))
-    return rectify(output) - output * target + log1p(exp(-abs(output)))
+    return sigmoid_cross_entropy(target, output)
+
+
+@composite(shape=broadcast, dtype=dtypes.floating)
+def sigmoid_cross_entropy(target: Tensor, logits: Tensor):
+    """-t log p - (1 - t) log(1 - p) for p = sigmoid(logits), element by element, without overflow."""
+    return rectify(logits) - logits * target + log1p(exp(-abs(logits)))
+
+
+@sigmoid_cross_entropy.gradient
+def _(g, out, target, logits):
+    return -g * logits, g * (sigmoid(logits) - target)
 
 
 def _check_same_shape(target, output):
     known = zip(target.shape, output.shape, strict=False)
     if len(target.shape) != len(output.shape) or any(None not in (a, b) and a != b for a, b in known):
-        raise ShapeError(f"targets have shape {describe(target.shape)}, outputs {describe(output.shape)}; make them equal.")
+        raise ShapeError(
+            f"targets have shape {describe(target.shape)}, outputs {describe(output.shape)}; make them equal."
+        )
 
 
 @composite
@@ -171,7 +206,6 @@ def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=
     if axis != len(output.shape) - 1:
         order = [i for i in range(len(output.shape)) if i != axis]
         logits = transpose(logits, (*order, axis))
-    scores = log_softmax(logits, -1)
     if len(target.shape) == len(logits.shape) and target.shape[-1] == 1:
         target = squeeze(target, -1)
     if len(target.shape) != len(logits.shape) - 1:
@@ -179,8 +213,24 @@ def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=
             f"targets have shape {describe(target.shape)}, outputs {describe(output.shape)}; class numbers need the "
             "output's shape without its class axis."
         )
-    picked = cast(one_hot(cast(target, "int64"), scores.shape[-1]), scores.dtype)
-    return -sum(picked * scores, -1)
+    if logits.shape[-1] is None:
+        raise ShapeError(f"outputs have shape {describe(output.shape)}; the number of classes must be known.")
+    return sparse_softmax_cross_entropy(cast(target, "int64"), logits)
+
+
+def _classes_shape(target, logits):
+    return tuple(merge_dimension(a, b) for a, b in zip(target.shape, logits.shape, strict=False))
+
+
+@composite(shape=_classes_shape, dtype=dtypes.Rule(lambda given, floatx: given, lambda given, attributes: given[1]))
+def sparse_softmax_cross_entropy(target: Tensor, logits: Tensor):
+    """-log softmax(logits)[target] over the last axis; `target` (...,) whole numbers, `logits` (..., classes)."""
+    return -sum(one_hot(target, logits.shape[-1], logits.dtype) * log_softmax(logits, -1), -1)
+
+
+@sparse_softmax_cross_entropy.gradient
+def _(g, out, target, logits):
+    return None, (softmax(logits, -1) - one_hot(target, logits.shape[-1], logits.dtype)) * expand_dims(g, -1)
 
 
 @composite

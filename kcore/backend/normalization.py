@@ -1,10 +1,51 @@
 """Normalising by means and variances."""
 
+from .. import dtypes
+from ..errors import ArgumentError, ShapeError
+from ..shapes import describe, normalize_axes, normalize_axis, reduced, same_first
 from .declare import Optional, Tensor, composite
-from .elementwise import rsqrt, square
+from .elementwise import cast, maximum, product, rsqrt, square
 from .reductions import mean
-from .shaping import reshape
-from ..shapes import normalize_axes
+from .shaping import reshape, resized, sizes_of
+
+
+def _statistics_shapes(x, axes, epsilon):
+    kept = reduced(x.shape, axes, True)
+    return [x.shape, kept, kept]
+
+
+@composite(shape=_statistics_shapes, dtype=dtypes.floating)
+def standardize(x: Tensor, axes, epsilon):
+    """(x - mean) / sqrt(variance + epsilon), the mean and the (biased) variance over `axes`, which stay as 1."""
+    average = mean(x, axes, True)
+    centred = x - average
+    variance = mean(square(centred), axes, True)
+    return [centred * rsqrt(variance + epsilon), average, variance]
+
+
+@standardize.gradient
+def _(g, out, x, axes, epsilon):
+    normed, average, variance = out
+    arriving, to_mean, to_variance = g
+    total = standardize_gradient(arriving, normed, variance, axes, epsilon)
+    count = cast(product([s for i, s in enumerate(sizes_of(x)) if i in normalize_axes(axes, len(x.shape))]), x.dtype)
+    if not _nothing(to_mean):
+        total = total + to_mean / count
+    if not _nothing(to_variance):
+        total = total + to_variance * (x - average) * (2.0 / count)
+    return total
+
+
+def _nothing(g):
+    """Whether no gradient arrived: the statistics are mostly only kept for the moving averages."""
+    return g.node is not None and g.node.op.name == "zeros_like"
+
+
+@composite(shape=same_first, dtype=dtypes.floating, level="training")
+def standardize_gradient(g: Tensor, normed: Tensor, variance: Tensor, axes, epsilon):
+    """What `standardize` hands back of `g`, from its result `normed` and its variance. Shape of `g`."""
+    along = mean(g * normed, axes, True)
+    return (g - mean(g, axes, True) - normed * along) * rsqrt(variance + epsilon)
 
 
 def _along(vector, rank, axis):
@@ -14,9 +55,15 @@ def _along(vector, rank, axis):
     return reshape(vector, tuple(-1 if i == axis % rank else 1 for i in range(rank)))
 
 
+def _scaled(normed, gamma, beta):
+    if gamma is not None:
+        normed = normed * gamma
+    return normed if beta is None else normed + beta
+
+
 @composite
 def batch_normalization(
-    x: Tensor, mean: Tensor, var: Tensor, beta: Optional, gamma: Optional, axis=-1, epsilon=1e-3
+    x: Tensor, mean: Tensor, var: Tensor, beta: Optional = None, gamma: Optional = None, axis=-1, epsilon=1e-3
 ):
     """(x - mean) / sqrt(var + epsilon) * gamma + beta; statistics of shape (channels,) or broadcasting."""
     rank = len(x.shape)
@@ -24,39 +71,66 @@ def batch_normalization(
     scale = rsqrt(var + epsilon)
     if gamma is not None:
         scale = scale * gamma
-    shifted = (x - mean) * scale
-    return shifted if beta is None else shifted + beta
+    # the small tensors first: x is passed over twice only
+    return x * scale + (-mean * scale if beta is None else beta - mean * scale)
 
 
 @composite
 def normalize_batch_in_training(x: Tensor, gamma: Optional, beta: Optional, reduction_axes, epsilon=1e-3):
     """Normalises by the batch's own statistics over `reduction_axes`: (normed, mean, variance).
 
-    mean and variance (biased) have the shape of the axes that are kept.
+    mean and variance have the shape of the axes that are kept. The variance is the biased one, except for
+    images (batch, rows, cols, channels) over their first three axes: there n / (n - 1) times as large, as in
+    Keras 2.3.1, whose BatchNormalization corrects it once more.
     """
     rank = len(x.shape)
     axes = normalize_axes(tuple(reduction_axes), rank)
-    average = mean(x, axes, True)
-    centred = x - average
-    variance = mean(square(centred), axes, True)
+    normed, average, variance = standardize(x, axes, epsilon)
     kept = tuple(1 if i in axes else -1 for i in range(rank))
     spread = [None if v is None else (reshape(v, kept) if kept.count(-1) == 1 else v) for v in (gamma, beta)]
-    scale = rsqrt(variance + epsilon)
-    if spread[0] is not None:
-        scale = scale * spread[0]
-    normed = centred * scale
-    if spread[1] is not None:
-        normed = normed + spread[1]
-    sizes = tuple(d if d is not None else -1 for i, d in enumerate(x.shape) if i not in axes)
-    return [normed, reshape(average, sizes), reshape(variance, sizes)]
+    sizes = sizes_of(x)
+    if rank == 4 and axes == (0, 1, 2):
+        count = product(sizes[:3])
+        if isinstance(count, int):
+            variance = variance * (count / max(count - 1, 1))
+        else:
+            count = cast(count, x.dtype)
+            variance = variance * (count / maximum(count - 1.0, 1.0))
+    rest = [d for i, d in enumerate(sizes) if i not in axes]
+    return [_scaled(normed, *spread), resized(average, rest), resized(variance, rest)]
 
 
 @composite
-def layer_normalization(x: Tensor, gamma: Optional, beta: Optional, axis=-1, epsilon=1e-3):
+def layer_normalization(x: Tensor, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3):
     """Normalises each sample over `axis` (Ba et al., 2016); gamma, beta broadcast against x."""
-    average = mean(x, axis, True)
-    centred = x - average
-    normed = centred * rsqrt(mean(square(centred), axis, True) + epsilon)
-    if gamma is not None:
-        normed = normed * gamma
-    return normed if beta is None else normed + beta
+    return _scaled(standardize(x, normalize_axes(axis, len(x.shape)), epsilon)[0], gamma, beta)
+
+
+@composite
+def group_normalization(x: Tensor, groups, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3):
+    """Normalises each sample over its other axes and the channels of one of `groups` groups (Wu and He, 2018).
+
+    gamma, beta: (channels,) along `axis`, or broadcasting. Shape of `x`.
+    """
+    rank = len(x.shape)
+    axis = normalize_axis(axis, rank)
+    channels = x.shape[axis]
+    if axis == 0:
+        raise ArgumentError("axis=0 is the batch; give the axis of the channels.")
+    if channels is None or groups < 1 or channels % groups:
+        raise ShapeError(f"{describe(x.shape)}: axis {axis} cannot be divided into {groups} equal groups.")
+    sizes = sizes_of(x)
+    apart = resized(x, [*sizes[:axis], groups, channels // groups, *sizes[axis + 1 :]])
+    axes = tuple(i for i in range(1, rank + 1) if i != axis)
+    normed = resized(standardize(apart, axes, epsilon)[0], sizes)
+    return _scaled(normed, _along(gamma, rank, axis), _along(beta, rank, axis))
+
+
+@composite
+def instance_normalization(x: Tensor, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3):
+    """Normalises each channel of each sample over its other axes (Ulyanov et al., 2016). Shape of `x`."""
+    rank = len(x.shape)
+    axis = normalize_axis(axis, rank)
+    axes = tuple(i for i in range(1, rank) if i != axis)
+    normed = standardize(x, axes, epsilon)[0]
+    return _scaled(normed, _along(gamma, rank, axis), _along(beta, rank, axis))

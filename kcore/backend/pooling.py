@@ -176,9 +176,3 @@ def pool2d(x: Tensor, pool_size, strides=(1, 1), padding="valid", data_format=No
 def pool3d(x: Tensor, pool_size, strides=(1, 1, 1), padding="valid", data_format=None, pool_mode="max"):
     """Pooling of `x` (batch, d1, d2, d3, channels); `pool_mode` 'max' or 'avg'."""
     return _keras_pool(x, 3, pool_size, strides, padding, data_format, pool_mode)
-
-
-__all__ = [
-    "avg_pool", "avg_pool_gradient", "expand_dims", "max_pool", "max_pool_gradient", "max_pool_selected", "pool1d",
-    "pool2d", "pool3d", "window_counts",
-]  # fmt: skip

@@ -105,7 +105,8 @@ def positions(size, strides, dilation, lengths):
     """For each place in the window: its index there and the index of what it meets in the padded array."""
     for place in itertools.product(*map(range, size)):
         starts = [p * d for p, d in zip(place, dilation, strict=True)]
-        spatial = [slice(a, a + (n - 1) * s + 1 if n else a, s) for a, s, n in zip(starts, strides, lengths, strict=True)]
+        ends = [a + (n - 1) * s + 1 if n else a for a, s, n in zip(starts, strides, lengths, strict=True)]
+        spatial = map(slice, starts, ends, strides)
         yield place, (slice(None), *spatial)
 
 

@@ -56,6 +56,52 @@ def log_softmax(x, axis=-1):
     return out
 
 
+def hard_sigmoid(x):
+    out = x * x.dtype.type(0.2)
+    out += x.dtype.type(0.5)
+    return np.clip(out, 0, 1, out=out)
+
+
+def elu(x, alpha=1.0):
+    low = np.minimum(x, x.dtype.type(0))
+    np.expm1(low, out=low)
+    low *= alpha
+    return np.where(x > 0, x, low)
+
+
+def sigmoid_cross_entropy(target, logits):
+    out = np.abs(logits)
+    np.negative(out, out=out)
+    np.exp(out, out=out)
+    np.log1p(out, out=out)
+    return np.maximum(logits, logits.dtype.type(0)) - logits * target + out
+
+
+def sparse_softmax_cross_entropy(target, logits):
+    classes = logits.shape[-1]
+    inside = (target >= 0) & (target < classes)  # elsewhere one_hot, and so the result, is 0
+    places = np.where(inside, target, 0)[..., None]
+    return np.where(inside, -np.take_along_axis(log_softmax(logits), places, -1)[..., 0], logits.dtype.type(0))
+
+
+# normalisation ----------------------------------------------------------------------------------------------
+def standardize(x, axes, epsilon):
+    average = x.mean(axes, keepdims=True)
+    out = x - average
+    variance = np.square(out).mean(axes, keepdims=True)
+    out *= 1 / np.sqrt(variance + x.dtype.type(epsilon))
+    return out, average, variance
+
+
+def standardize_gradient(g, normed, variance, axes, epsilon):
+    scratch = g * normed
+    out = np.multiply(normed, -scratch.mean(axes, keepdims=True), out=scratch)
+    out += g
+    out -= g.mean(axes, keepdims=True)
+    out *= 1 / np.sqrt(variance + g.dtype.type(epsilon))
+    return out
+
+
 # convolution ------------------------------------------------------------------------------------------------
 def _prepared(x, size, strides, padding, dilation):
     """The padded input and the numbers of windows."""
@@ -235,7 +281,11 @@ FUSED = {
     for name, function in {
         "square": np.square, "greater": np.greater, "greater_equal": np.greater_equal, "less_equal": np.less_equal,
         "not_equal": np.not_equal, "ceil": np.ceil, "tan": np.tan, "rectify": rectify,
-        "sigmoid": sigmoid, "softplus": softplus, "softmax": softmax, "log_softmax": log_softmax,
+        "sigmoid": sigmoid, "softplus": softplus, "hard_sigmoid": hard_sigmoid, "elu": elu,
+        "softmax": softmax, "log_softmax": log_softmax,
+        "sigmoid_cross_entropy": sigmoid_cross_entropy,
+        "sparse_softmax_cross_entropy": sparse_softmax_cross_entropy,
+        "standardize": standardize, "standardize_gradient": standardize_gradient,
         "convolution": convolution, "convolution_transpose": convolution_transpose,
         "convolution_kernel_gradient": convolution_kernel_gradient,
         "depthwise_convolution": depthwise_convolution,

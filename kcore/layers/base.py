@@ -181,8 +181,6 @@ class Layer:
     @trainable.setter
     def trainable(self, value: bool) -> None:
         self._trainable = value
-        for layer in self._sublayers:
-            layer.trainable = value
 
     @property
     def trainable_weights(self) -> list[Variable]:

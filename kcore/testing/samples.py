@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as _backend  # noqa: F401  declares the operations
+from .. import optimizers as _optimizers  # noqa: F401  and those of the steps
 from ..backend.control import Body, close_over
 from ..backend.declare import Operation, operation
 from ..backend.tensor import Placeholder
@@ -869,6 +870,31 @@ def _ctc_greedy(d: Draw) -> list[Sample]:
 @_for("ctc_beam")
 def _ctc_beam(d: Draw) -> list[Sample]:
     return [S(d.distinct(2, 4, 3), np.array([4, 3], "int32"), 10, 2)]
+
+
+# an optimizer's step -----------------------------------------------------------------------------------------
+_STEPS = {
+    "sgd_update": (1, 2), "rmsprop_update": (1, 2), "adagrad_update": (1, 1), "adadelta_update": (2, 1),
+    "adam_update": (2, 3), "amsgrad_update": (3, 3), "adamax_update": (2, 3), "nadam_update": (2, 6),
+}  # fmt: skip
+
+
+def _step(slots: int, numbers: int) -> Builder:
+    """param, gradient, `slots` averages (positive), `numbers` scalars between 0 and 1."""
+
+    def build(d: Draw) -> list[Sample]:
+        tensors = [d(2, 3), d(2, 3), *(d(2, 3, low=2.2, high=4.0) for _ in range(slots))]
+        return [S(*tensors, *(d(low=0.1, high=0.45) for _ in range(numbers)))]
+
+    return build
+
+
+_builders.update({name: _step(*counts) for name, counts in _STEPS.items()})
+
+
+@_for("scaled_to_norm")
+def _scaled_to_norm(d: Draw) -> list[Sample]:
+    return [S(d(2, 3), d.array(norm), d.array(1.5)) for norm in (3.0, 0.7)]
 
 
 # loops -------------------------------------------------------------------------------------------------------

@@ -1,0 +1,9 @@
+"""Models: `Sequential`, the functional and subclassed `Model`, and ways to make them again."""
+
+from ..layers.base import Input
+from .clone import clone_model
+from .model import Model, model_from_config, model_from_json
+from .network import Network
+from .sequential import Sequential
+
+__all__ = ["Input", "Model", "Network", "Sequential", "clone_model", "model_from_config", "model_from_json"]
