@@ -17,7 +17,7 @@ def _spatial_axes(rank, data_format):
 
 
 def _bilinear(x, axis, factor):
-    """Linear between neighbours at output / factor, as Keras 2 on TensorFlow 1 has it (corners not aligned)."""
+    """Linear between neighbours at output / factor, as Keras 2.3.1 has it (corners not aligned)."""
     size = x.shape[axis] if x.shape[axis] is not None else shape(x)[axis]
     position = iota((size * factor,), 0, "int64")
     low = floor_divide(position, factor)
@@ -44,7 +44,7 @@ def _check_interpolation(interpolation):
 def resize(x: Tensor, size, interpolation="bilinear", data_format=None):
     """`x` (batch, *spatial, channels) with spatial sizes `size`; those of `x` must be known.
 
-    Output i stands at i * old / new, as in Keras 2 on TensorFlow 1 (corners not aligned); "nearest" rounds down.
+    Output i stands at i * old / new, as in Keras 2.3.1 (corners not aligned); "nearest" rounds down.
     """
     _check_interpolation(interpolation)
     axes = list(_spatial_axes(len(x.shape), data_format))

@@ -1,6 +1,6 @@
 """Sliding windows and their adjoint: the two primitives that convolution and pooling are made of.
 
-`padding` is "valid" (none), "same" (as TensorFlow: ceil(length / stride) windows, the odd element goes to the
+`padding` is "valid" (none), "same" (ceil(length / stride) windows, the odd element goes to the
 end) or a tuple with a pair (before, after) for each spatial dimension. "same" is resolved from the sizes
 found while running, so spatial dimensions may be unknown while the graph is built.
 """
@@ -13,6 +13,7 @@ from .. import dtypes
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe, merge_dimension, window_length
 from .declare import Dims, Tensor, primitive
+from .shaping import shape
 
 
 def per_dimension(value, rank, what):
@@ -74,8 +75,6 @@ def spatial_dims(x):
 
 def dims_of(x, first=0, last=None):
     """Sizes `first`..`last` of `x` as a tuple: numbers where known, symbolic numbers elsewhere."""
-    from .shaping import shape  # put off: that module may build on this one
-
     sizes = x.shape[first:last]
     if None not in sizes:
         return tuple(sizes)

@@ -18,7 +18,7 @@ from ..backend.tensor import Constant, Placeholder, SymbolicTensor
 from ..errors import ArgumentError, ShapeError, Unsupported
 from ..kernel.flat import FlatProgram
 from .reference import REFERENCE
-from .samples import RANDOM, Sample, edges, samples
+from .samples import RANDOM, NoSamples, Sample, edges, samples
 
 LEVELS = ("inference", "training", "recurrent")
 CHECKS = ("value", "edges", "unknown", "gradient", "second_order")
@@ -74,7 +74,8 @@ def graph(op: Operation, sample: Sample, unknown: str = "") -> tuple[list[Placeh
         if unknown == "all" and i == 0:
             shape = (None,) * array.ndim
         elif unknown == "spatial" and i == 0 and array.ndim > 1:
-            channels = 1 if "channels_first" in (*sample.args, *sample.kwargs.values()) else array.ndim - 1
+            given = [v for v in (*sample.args, *sample.kwargs.values()) if isinstance(v, str)]
+            channels = 1 if "channels_first" in given else array.ndim - 1
             shape = tuple(d if axis == channels else None for axis, d in enumerate(shape))
         elif unknown == "first" and i == 0 and array.ndim:
             shape = (None, *array.shape[1:])
@@ -194,7 +195,7 @@ def show(engine: Any, name: str, sample: Sample, kind: str = "value") -> None:
 
 def _has_channels(op: Operation) -> bool:
     """Whether sizes of `op`'s input must fit a kernel's, so that the channels are always known."""
-    return "conv" in op.name and op.name != "accumulate_windows"
+    return "conv" in op.name or op.name in ("accumulate_windows", "sparse_softmax_cross_entropy")
 
 
 # the checks --------------------------------------------------------------------------------------------------
@@ -509,6 +510,8 @@ def outcome(engine: Any, name: str, kind: str, level: str = "recurrent", **optio
         if reason is None:
             return Result("failed", f"{name}: {error} Say so, with the reason, in `unsupported`.")
         return Result("unsupported", reason)
+    except NoSamples as error:
+        return Result("failed", str(error))
     except Exception as error:  # an engine may fail in any way
         first = samples(name, precision(engine))[0]
         return Result("failed", f"{name}: {type(error).__name__}: {error}", snippet(engine, operation(name), first))

@@ -17,6 +17,10 @@ from ..backend.tensor import Placeholder
 from ..shapes import broadcast
 
 
+class NoSamples(LookupError):
+    """An operation that nobody has written sample arguments for."""
+
+
 @dataclass(frozen=True)
 class Sample:
     """One call of an operation. NumPy arrays among `args` are the tensors; the rest is static."""
@@ -93,13 +97,13 @@ def S(*args: Any, gradient: bool = True, **kwargs: Any) -> Sample:
 
 
 def samples(name: str, dtype: str = "float64") -> list[Sample]:
-    """Calls of the operation `name` inside its domain. Raises LookupError where nobody has written any."""
+    """Calls of the operation `name` inside its domain. Raises NoSamples where nobody has written any."""
     op = operation(name)
     draw = Draw(name, dtype)
     given = op.facts.get("samples")  # a declaration may bring its own: samples(draw) -> list of Sample
     build = given or _builders.get(name) or _generic(op)
     if build is None:
-        raise LookupError(f"no sample arguments for the operation {name!r}; add them to kcore.testing.samples.")
+        raise NoSamples(f"no sample arguments for the operation {name!r}; add them to kcore.testing.samples.")
     return build(draw)
 
 
@@ -762,6 +766,15 @@ def _resize(d: Draw) -> list[Sample]:
     ]
 
 
+@_for("resize")
+def _resize_to(d: Draw) -> list[Sample]:
+    return [
+        S(d(1, 2, 3, 1), (4, 5), data_format=_LAST),
+        S(d(1, 4, 3, 1), (3, 3), "nearest", _LAST),
+        S(d(1, 1, 4), (3,), "bilinear", _FIRST),
+    ]
+
+
 @_for("resize_volumes")
 def _resize_volumes(d: Draw) -> list[Sample]:
     return [S(d(1, 2, 1, 2, 1), 2, 1, 2, _LAST)]
@@ -797,6 +810,26 @@ def _bias_add(d: Draw) -> list[Sample]:
 def _binary_crossentropy(d: Draw) -> list[Sample]:
     target = d.bools(2, 3).astype(d.dtype)
     return [S(target, d(2, 3, low=0.1, high=0.9)), S(target, d(2, 3), True)]
+
+
+@_for("sigmoid_cross_entropy")
+def _sigmoid_cross_entropy(d: Draw) -> list[Sample]:
+    return [S(d.bools(2, 3).astype(d.dtype), d(2, 3)), S(d(2, 3, low=0.1, high=0.9), d(2, 3))]
+
+
+@_for("sparse_softmax_cross_entropy")
+def _sparse_softmax(d: Draw) -> list[Sample]:
+    return [S(d.ints(2, high=3), d(2, 3)), S(d.ints(2, 2, high=3, dtype="int64"), d(2, 2, 3))]
+
+
+@_for("standardize")
+def _standardize(d: Draw) -> list[Sample]:
+    return [S(d(3, 2), (0,), 1e-3), S(d(2, 2, 3), (0, 1), 0.1), S(d(2, 3), (1,), 1e-3)]
+
+
+@_for("standardize_gradient")
+def _standardize_gradient(d: Draw) -> list[Sample]:
+    return [S(d(3, 2), d(3, 2), d(1, 2, low=0.5), (0,), 1e-3)]
 
 
 @_for("categorical_crossentropy")
