@@ -25,7 +25,7 @@ def rectify(x):
 
 
 def sigmoid(x):
-    z = np.abs(x)
+    z = np.asarray(np.abs(x))  # of a scalar NumPy makes a number, which takes no `out`
     np.negative(z, out=z)
     np.exp(z, out=z)
     out = np.where(x < 0, z, x.dtype.type(1))
@@ -35,7 +35,7 @@ def sigmoid(x):
 
 
 def softplus(x):
-    z = np.abs(x)
+    z = np.asarray(np.abs(x))  # of a scalar NumPy makes a number, which takes no `out`
     np.negative(z, out=z)
     np.exp(z, out=z)
     np.log1p(z, out=z)
@@ -57,20 +57,20 @@ def log_softmax(x, axis=-1):
 
 
 def hard_sigmoid(x):
-    out = x * x.dtype.type(0.2)
+    out = np.asarray(x * x.dtype.type(0.2))
     out += x.dtype.type(0.5)
     return np.clip(out, 0, 1, out=out)
 
 
 def elu(x, alpha=1.0):
-    low = np.minimum(x, x.dtype.type(0))
+    low = np.asarray(np.minimum(x, x.dtype.type(0)))
     np.expm1(low, out=low)
     low *= alpha
     return np.where(x > 0, x, low)
 
 
 def sigmoid_cross_entropy(target, logits):
-    out = np.abs(logits)
+    out = np.asarray(np.abs(logits))
     np.negative(out, out=out)
     np.exp(out, out=out)
     np.log1p(out, out=out)

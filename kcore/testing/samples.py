@@ -303,7 +303,7 @@ def _relu(d: Draw) -> list[Sample]:
 
 @_for("elu")
 def _elu(d: Draw) -> list[Sample]:
-    return [S(d(2, 3)), S(d(2, 3), 0.5)]
+    return [S(d(2, 3)), S(d(2, 3), 0.5), S(d())]
 
 
 @_for("softmax", "log_softmax", "l2_normalize")
@@ -870,6 +870,11 @@ def _normalize(d: Draw) -> list[Sample]:
 @_for("layer_normalization")
 def _layer_normalization(d: Draw) -> list[Sample]:
     return [S(d(2, 3), d(3), d(3)), S(d(2, 3), None, None), S(d(2, 2, 3), d(3), None, -1)]
+
+
+@_for("group_normalization")
+def _group_normalization(d: Draw) -> list[Sample]:
+    return [S(d(2, 3, 4), 2), S(d(2, 4, 2), 2, d(4), d(4), 1), S(d(2, 4), 4, None, d(4), epsilon=0.1)]
 
 
 # randomness, CTC ---------------------------------------------------------------------------------------------

@@ -351,6 +351,7 @@ def assemble(model: Any, given: Arguments) -> Compiled:
         for identifier, is_weighted in [*((i, False) for i in plain), *((i, True) for i in by_weight)]:
             head.metrics.append(_named_measure(identifier, head, is_weighted, len(heads) > 1, taken))
         measures.extend(head.metrics)
+    measures.extend(_layer_measures(model, taken))
     return Compiled(
         optimizer=given.optimizer,
         heads=heads,
@@ -419,6 +420,20 @@ def _named_measure(identifier: Any, head: Head, weighted: bool, prefixed: bool, 
     name = unique(f"{head.name}_{title}" if prefixed else title, taken)
     taken.append(name)
     return head_measure(name, identifier, head, weighted)
+
+
+def _layer_measures(model: Any, taken: list[str]) -> list[Measure]:
+    """What layers report by `add_metric`, as means over batches."""
+    made = []
+    for title, value in _reported(model):
+        name = unique(title, taken)
+        taken.append(name)
+        made.append(measure(name, metrics_module.Mean(name=name), value))
+    return made
+
+
+def _reported(layer: Any) -> list[tuple[str, Any]]:
+    return [*layer._metrics, *(pair for inner in layer._sublayers for pair in _reported(inner))]
 
 
 def _total(model: Any, heads: Sequence[Head]) -> Any:

@@ -1,0 +1,192 @@
+"""The conformance kit without a test runner: `run(engine)` and `kcore check ENGINE`."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import json as _json
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from .._lazy import lazy_module
+from ..backend.declare import Operation, declared, operation
+from ..kernel.context import engine as engine_named
+from . import checks, models
+
+rich_console = lazy_module("rich.console")
+rich_table = lazy_module("rich.table")
+
+
+@dataclass
+class Entry:
+    """What was found out about one operation, or about training one kind of model."""
+
+    name: str
+    area: str
+    kind: str  # 'native' (the engine's own), 'composed' (of other operations), 'unsupported', 'model'
+    state: str  # 'passed', 'failed', 'unsupported', 'skipped' (above the level that was asked for)
+    reason: str = ""
+    failures: list[dict[str, str]] = field(default_factory=list)
+
+
+@dataclass
+class Report:
+    """All entries. `passed` if nothing failed; `print()` shows it, `save(path)` writes JSON."""
+
+    engine: str
+    level: str
+    entries: list[Entry]
+
+    @property
+    def failed(self) -> list[Entry]:
+        return [e for e in self.entries if e.state == "failed"]
+
+    @property
+    def unsupported(self) -> dict[str, str]:
+        return {e.name: e.reason for e in self.entries if e.state == "unsupported"}
+
+    @property
+    def passed(self) -> bool:
+        return not self.failed
+
+    @property
+    def status(self) -> int:
+        """The exit status of the command."""
+        return 0 if self.passed else 1
+
+    def areas(self) -> dict[str, dict[str, int]]:
+        """For each area how many operations passed, failed, are unsupported; of the passed, native and composed."""
+        found: dict[str, dict[str, int]] = {}
+        for entry in self.entries:
+            if entry.state == "skipped":
+                continue
+            counts = found.setdefault(
+                entry.area, {"passed": 0, "native": 0, "composed": 0, "unsupported": 0, "failed": 0}
+            )
+            counts[entry.state] += 1
+            if entry.state == "passed" and entry.kind in counts:
+                counts[entry.kind] += 1
+        return found
+
+    def save(self, path: Any) -> None:
+        told = {"engine": self.engine, "level": self.level, "passed": self.passed, "areas": self.areas()}
+        told["entries"] = [dataclasses.asdict(e) for e in self.entries]
+        Path(path).write_text(_json.dumps(told, indent=1), encoding="utf-8")
+
+    def print(self, console: Any = None) -> None:
+        console = console or rich_console.Console()
+        columns = ("passed", "native", "composed", "unsupported", "failed")
+        table = rich_table.Table("area", *columns, title=f"{self.engine}: level {self.level}")
+        for area, counts in self.areas().items():
+            table.add_row(area, *(str(counts[c] or "") for c in columns))
+        totals = [sum(c[k] for c in self.areas().values()) for k in columns]
+        table.add_section()
+        table.add_row("all", *map(str, totals))
+        console.print(table)
+        plain = {"markup": False, "highlight": False, "soft_wrap": True}
+        for name, reason in self.unsupported.items():
+            console.print(f"unsupported  {name}: {reason}", **plain)
+        for entry in self.failed:
+            for failure in entry.failures:
+                console.print(f"\nFAILED  {entry.name} ({failure['check']}): {failure['text']}", **plain)
+                if failure["snippet"]:
+                    console.print(failure["snippet"], **plain)
+        console.print(f"\n{'passed' if self.passed else 'FAILED'}", **plain)
+
+
+def run(engine: Any, level: str = "recurrent", json: Any = None, only: Iterable[str] | None = None) -> Report:
+    """Checks `engine` (an engine, or the name of one) up to `level`; writes the report to the file `json`.
+
+    `only`: names of operations, for a closer look at some; models are then left out.
+    """
+    if level not in checks.LEVELS:
+        raise ValueError(f"level={level!r}: use one of {', '.join(checks.LEVELS)}.")
+    engine = engine_named(engine) if isinstance(engine, str) else engine
+    names = list(only) if only is not None else None
+    ops = declared() if names is None else [operation(n) for n in names]
+    entries = [_operation(engine, op, level) for op in ops]
+    entries += [_stale(engine, n) for n in engine.unsupported if n not in {op.name for op in declared()}]
+    if names is None:
+        entries += [_model(engine, name, part) for name, part in models.up_to(level).items()]
+    report = Report(engine.name, level, entries)
+    if json:
+        report.save(json)
+    return report
+
+
+def area_of(op: Operation) -> str:
+    """The module that declares `op`."""
+    return str(op.meaning.__module__).rpartition(".")[2]
+
+
+def kind_of(engine: Any, op: Operation) -> str:
+    return "native" if op.is_primitive or op.name in engine.fused else "composed"
+
+
+def _failure(check: str, text: str, snippet: str = "") -> dict[str, str]:
+    return {"check": check, "text": text, "snippet": snippet}
+
+
+def _operation(engine: Any, op: Operation, level: str) -> Entry:
+    entry = Entry(op.name, area_of(op), kind_of(engine, op), "skipped")
+    if op.name in engine.unsupported:
+        return _claimed(engine, op, entry)
+    reasons = []
+    for kind in checks.CHECKS:
+        result = checks.outcome(engine, op.name, kind, level)
+        if result.state == "failed":
+            entry.failures.append(_failure(kind, result.reason, result.snippet))
+        elif result.state == "unsupported":
+            reasons.append((kind, result.reason))
+        elif result.state == "passed" and entry.state == "skipped":
+            entry.state = "passed"
+    if reasons:
+        kind, entry.reason = reasons[0]
+        if entry.state == "passed":
+            entry.reason = f"({kind}) {entry.reason}"
+        entry.state, entry.kind = "unsupported", "unsupported"
+    if entry.failures:
+        entry.state = "failed"
+    return entry
+
+
+def _claimed(engine: Any, op: Operation, entry: Entry) -> Entry:
+    """An operation that the engine says it does not have."""
+    entry.kind, entry.state, entry.reason = "unsupported", "unsupported", str(engine.unsupported[op.name])
+    try:
+        checks.check_unsupported(engine, op.name)
+    except checks.Mismatch as error:
+        entry.state = "failed"
+        entry.failures.append(_failure("unsupported", error.text, error.snippet))
+    return entry
+
+
+def _stale(engine: Any, name: str) -> Entry:
+    text = f"`unsupported` names {name!r}, which is no operation"
+    return Entry(name, "unsupported", "unsupported", "failed", text, [_failure("unsupported", text)])
+
+
+def _model(engine: Any, name: str, part: Callable[[Any], None]) -> Entry:
+    entry = Entry(name, "models", "model", "passed")
+    try:
+        part(engine)
+    except checks.Unsupported as error:
+        entry.state, entry.reason = "unsupported", str(error)
+    except Exception as error:
+        entry.state = "failed"
+        entry.failures.append(_failure("training", f"{type(error).__name__}: {error}", models.snippet(engine, name)))
+    return entry
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """The command `kcore check`; returns the exit status."""
+    parser = argparse.ArgumentParser("kcore check", description="Runs the conformance kit on an engine.")
+    parser.add_argument("engine", help="the engine's name")
+    parser.add_argument("--level", default="recurrent", choices=checks.LEVELS)
+    parser.add_argument("--json", metavar="FILE", help="also write the report there")
+    options = parser.parse_args(arguments)
+    report = run(options.engine, options.level, options.json)
+    report.print()
+    return report.status

@@ -1,0 +1,5 @@
+from kcore.testing.conformance import EngineConformance
+
+
+class TestNumpy(EngineConformance):
+    engine = "numpy"
