@@ -16,6 +16,8 @@ from ..backend.gradients import gradients
 from ..backend.program import Program
 from ..backend.tensor import Constant, Placeholder, SymbolicTensor
 from ..errors import ArgumentError, ShapeError, Unsupported
+from ..kernel.context import engine as engine_named
+from ..kernel.engine import Interpreter
 from ..kernel.flat import FlatProgram
 from .reference import REFERENCE
 from .samples import RANDOM, NoSamples, Sample, edges, samples
@@ -89,7 +91,9 @@ def observed(op: Operation, outputs: list[SymbolicTensor]) -> list[SymbolicTenso
     return _OBSERVED[op.name](*outputs) if op.name in _OBSERVED else outputs
 
 
-def run(engine: Any, inputs: Sequence[Any], outputs: Sequence[Any], arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
+def run(
+    engine: Any, inputs: Sequence[Any], outputs: Sequence[Any], arrays: Sequence[np.ndarray]
+) -> list[np.ndarray]:
     compiled = engine.compile(Program(list(inputs), list(outputs), name="conformance").lower(engine))
     return [engine.to_numpy(t) for t in compiled(*arrays)]
 
@@ -180,14 +184,12 @@ def _literal(value: Any) -> str:
 
 def show(engine: Any, name: str, sample: Sample, kind: str = "value") -> None:
     """Prints what an engine (or the engine of that name) makes of a call, and what the declaration says."""
-    from ..kernel.context import engine as engine_named
-
     engine = engine_named(engine) if isinstance(engine, str) else engine
     op = operation(name)
     inputs, outputs = graph(op, sample)
     outputs = observed(op, outputs)
     if kind in ("gradient", "second_order"):
-        inputs_of_interest, outputs = _gradient_graph(op, sample, inputs, outputs)
+        _, outputs = _gradient_graph(op, sample, inputs, outputs)
     for title, on in (("engine", engine), ("declaration", REFERENCE)):
         for array in run(on, inputs, outputs, sample.arrays()):
             print(f"{title}: {array.dtype} {array.shape}\n{array}")
@@ -233,7 +235,9 @@ def _fits(op: Operation, tensor: SymbolicTensor, array: np.ndarray, told: str) -
         raise Mismatch(f"{op.name}: inferred shape {tensor.shape}, real shape {array.shape}", told)
 
 
-def check_unknown(engine: Any, op: Operation, sample: Sample, level: str = "recurrent", **options: Any) -> None:
+def check_unknown(
+    engine: Any, op: Operation, sample: Sample, level: str = "recurrent", **options: Any
+) -> None:
     """Sizes that are not known while the graph is built: the same values."""
     arrays = sample.arrays()
     if not arrays or arrays[0].ndim == 0:
@@ -250,7 +254,14 @@ def check_unknown(engine: Any, op: Operation, sample: Sample, level: str = "recu
         got = run(engine, inputs, seen, arrays)
         told = snippet(engine, op, sample, "unknown")
         for i, (tensor, g, w) in enumerate(zip(seen, got, wanted, strict=True)):
-            compare(f"{op.name} result {i}, sizes unknown ({unknown})", g, w, _coarsest(arrays, w), told, **options)
+            compare(
+                f"{op.name} result {i}, sizes unknown ({unknown})",
+                g,
+                w,
+                _coarsest(arrays, w),
+                told,
+                **options,
+            )
             _fits(op, tensor, g, told)
         return
     raise NotApplicable("needs known sizes")
@@ -287,7 +298,9 @@ def _float_of(sample: Sample) -> str:
     return max(kinds, default="")
 
 
-def _moved(arrays: Sequence[np.ndarray], places: Sequence[int], steps: Sequence[np.ndarray], by: float) -> list[Any]:
+def _moved(
+    arrays: Sequence[np.ndarray], places: Sequence[int], steps: Sequence[np.ndarray], by: float
+) -> list[Any]:
     result = list(arrays)
     for place, step in zip(places, steps, strict=True):
         result[place] = arrays[place] + by * step
@@ -359,7 +372,8 @@ def check_gradient(
             size = sum(float(np.sum(np.abs(g * s))) for g, s in zip(rules, steps, strict=True))
             if not abs(along - d) <= 2e-6 * max(1.0, size, abs(d)):
                 raise Mismatch(
-                    f"{op.name}: the declared {kind} gives {along!r} along a direction, finite differences {d!r}", told
+                    f"{op.name}: the declared {kind} gives {along!r} along a direction, finite differences {d!r}",
+                    told,
                 )
     narrow = precision(engine)
     if narrow == "float64":
@@ -370,7 +384,9 @@ def check_gradient(
         compare(f"{op.name} {kind} {i}", g, w.astype(g.dtype), narrow, told, slack=10.0, **options)
 
 
-def _narrowed(engine: Any, op: Operation, sample: Sample, kind: str, dtype: str) -> tuple[list[Any], list[Any]]:
+def _narrowed(
+    engine: Any, op: Operation, sample: Sample, kind: str, dtype: str
+) -> tuple[list[Any], list[Any]]:
     """Gradients in a narrower type, of the engine and of the reference."""
     found = [s for s in samples(op.name, dtype) if s.gradient]
     all64 = [s for s in samples(op.name) if s.gradient]
@@ -418,7 +434,10 @@ def check_random(engine: Any, op: Operation, sample: Sample, level: str = "recur
     draws = [np.array(engine.to_numpy(compiled(k, *rest)[0])) for k in (key, key, key + [0, 1], key + [1, 0])]
     first, again, *others = draws
     if (first.shape, first.dtype) != (want.shape, want.dtype):
-        raise Mismatch(f"{op.name}: {first.dtype} {first.shape}, but the declaration gives {want.dtype} {want.shape}", told)
+        raise Mismatch(
+            f"{op.name}: {first.dtype} {first.shape}, but the declaration gives {want.dtype} {want.shape}",
+            told,
+        )
     if not np.array_equal(first, again):
         raise Mismatch(f"{op.name}: one key gave two different draws", told)
     if first.size < 1000:
@@ -430,7 +449,10 @@ def check_random(engine: Any, op: Operation, sample: Sample, level: str = "recur
     for d in draws[1:]:
         d = d.astype("float64")
         if abs(d.mean() - mean) > 5 * deviation / n**0.5 or abs(d.std() - deviation) > 5 * deviation / n**0.5:
-            raise Mismatch(f"{op.name}: mean {d.mean():.4f}, deviation {d.std():.4f}; due are {mean}, {deviation:.4f}", told)
+            raise Mismatch(
+                f"{op.name}: mean {d.mean():.4f}, deviation {d.std():.4f}; due are {mean}, {deviation:.4f}",
+                told,
+            )
         if d.min() < low or d.max() > high or (op.name == "random_uniform" and d.max() >= 1.0):
             raise Mismatch(f"{op.name}: numbers from {d.min()} to {d.max()}", told)
     if abs(np.corrcoef(first.ravel(), others[0].ravel())[0, 1]) > 0.1:
@@ -458,7 +480,9 @@ def check(engine: Any, name: str, kind: str, level: str = "recurrent", **options
         raise NotApplicable(why)
 
 
-def _calls(engine: Any, op: Operation, kind: str, level: str, options: dict[str, Any]) -> Iterator[functools.partial[None]]:
+def _calls(
+    engine: Any, op: Operation, kind: str, level: str, options: dict[str, Any]
+) -> Iterator[functools.partial[None]]:
     wide = precision(engine)
     types = ["float32"] if wide == "float32" else ["float64", "float32"]
     if op.name in RANDOM:
@@ -491,7 +515,9 @@ def _calls(engine: Any, op: Operation, kind: str, level: str, options: dict[str,
             yield functools.partial(check_gradient, engine, op, sample, level, second=True, **options)
 
 
-def _unknown_gradient(engine: Any, op: Operation, sample: Sample, level: str, options: dict[str, Any]) -> None:
+def _unknown_gradient(
+    engine: Any, op: Operation, sample: Sample, level: str, options: dict[str, Any]
+) -> None:
     try:
         graph(op, sample, _open(op)[0])
     except (ShapeError, ArgumentError, Unsupported):
@@ -587,11 +613,7 @@ class _Claiming:
         return self.fused.get(op) or self.primitives[op]
 
     def compile(self, program: FlatProgram, **options: Any) -> Any:
-        from ..kernel.engine import Interpreter
-
         return Interpreter(self, program)  # type: ignore[arg-type]
 
     def body(self, program: FlatProgram) -> Any:
-        from ..kernel.engine import Interpreter
-
         return Interpreter(self, program).run_native  # type: ignore[arg-type]

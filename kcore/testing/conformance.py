@@ -52,7 +52,9 @@ class EngineConformance:
             run()
         except Exception as error:
             pytest.xfail(f"{reason} [{type(error).__name__}]")
-        pytest.fail(f"{names[-1]} is expected to fail ({reason}), but passes: remove it from expected_failures")
+        pytest.fail(
+            f"{names[-1]} is expected to fail ({reason}), but passes: remove it from expected_failures"
+        )
 
     def _check(self, tested: Any, name: str, kind: str) -> None:
         def run() -> None:
@@ -113,7 +115,9 @@ class EngineConformance:
             if len(arrays) == 2:
                 lead = data.draw(st.integers(0, len(shape)))
                 ones = data.draw(st.lists(st.booleans(), min_size=len(shape), max_size=len(shape)))
-                arrays[1] = _filled(arrays[1], [1 if o else d for d, o in zip(shape, ones, strict=True)][lead:])
+                arrays[1] = _filled(
+                    arrays[1], [1 if o else d for d, o in zip(shape, ones, strict=True)][lead:]
+                )
             checks.check_call(tested, op, S(*arrays), self.level, **self._options())
 
         self._generated(tested, name, over_shapes)
@@ -126,7 +130,9 @@ class EngineConformance:
         @given(data=st.data())
         def over_axes(data: Any) -> None:
             shape = data.draw(st.lists(st.integers(1, 3), max_size=4))
-            axes = data.draw(st.none() | st.sets(st.integers(0, len(shape) - 1), min_size=1) if shape else st.none())
+            axes = data.draw(
+                st.none() | st.sets(st.integers(0, len(shape) - 1), min_size=1) if shape else st.none()
+            )
             kept = data.draw(st.booleans())
             x = np.random.default_rng(len(shape)).normal(size=shape).astype(checks.precision(tested))
             sample = S(x, axis=None if axes is None else tuple(sorted(axes)), keepdims=kept)

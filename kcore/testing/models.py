@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 
+from .. import layers, models, optimizers
 from ..backend import set_seed
 from ..kernel import context
+from .reference import REFERENCE
 
 _PARTS: dict[str, list[Callable[[Any], None]]] = {"inference": [], "training": [], "recurrent": []}
 
@@ -55,12 +57,6 @@ def active(engine: Any) -> Iterator[None]:
                 context._loaded[name] = before
 
 
-def _modules() -> Any:
-    from .. import layers, models, optimizers
-
-    return layers, models, optimizers
-
-
 def _learns(history: Any, share: float) -> None:
     losses = history.history["loss"]
     assert np.isfinite(losses).all(), f"the loss is not finite: {losses}"
@@ -68,10 +64,13 @@ def _learns(history: Any, share: float) -> None:
 
 
 def _dense(seed: int = 1) -> Any:
-    layers, models, optimizers = _modules()
     set_seed(seed)
     model = models.Sequential(
-        [layers.Dense(16, activation="tanh", input_shape=(2,)), layers.Dense(16, activation="relu"), layers.Dense(1)]
+        [
+            layers.Dense(16, activation="tanh", input_shape=(2,)),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(1),
+        ]
     )
     model.compile(optimizers.Adam(0.01), "mse", metrics=["mae"])
     return model
@@ -85,9 +84,6 @@ def _function_of_two() -> tuple[np.ndarray, np.ndarray]:
 @_part("inference")
 def model_predicts(engine: Any) -> None:
     """A network's outputs are those of the reference, from the same weights."""
-    from .reference import REFERENCE
-
-    layers, models, _ = _modules()
     x = np.random.default_rng(1).normal(size=(5, 6, 6, 2)).astype("float32")
     results, weights = [], None
     for one in (REFERENCE, engine):
@@ -125,8 +121,6 @@ def dense_learns(engine: Any) -> None:
 @_part("training")
 def training_matches_the_reference(engine: Any) -> None:
     """The same weights and batches give the reference's losses, step by step."""
-    from .reference import REFERENCE
-
     x, y = _function_of_two()
     losses = []
     for one in (REFERENCE, engine):
@@ -140,7 +134,6 @@ def training_matches_the_reference(engine: Any) -> None:
 @_part("training")
 def convolutions_learn(engine: Any) -> None:
     """A small convolutional network with batch normalisation and dropout tells where a bright square is."""
-    layers, models, optimizers = _modules()
     rng = np.random.default_rng(2)
     x = rng.normal(0, 0.1, (96, 8, 8, 1)).astype("float32")
     labels = rng.integers(0, 4, 96)
@@ -173,7 +166,7 @@ def threads_do_not_meet(engine: Any) -> None:
     """Two models trained in two threads get the weights that they get one after the other."""
     x, y = _function_of_two()
 
-    def trained(models: list[Any], together: bool) -> list[list[np.ndarray]]:
+    def trained(pair: list[Any], together: bool) -> list[list[np.ndarray]]:
         failures: list[BaseException] = []
 
         def fit(model: Any) -> None:
@@ -182,7 +175,7 @@ def threads_do_not_meet(engine: Any) -> None:
             except BaseException as error:
                 failures.append(error)
 
-        threads = [threading.Thread(target=fit, args=(m,)) for m in models]
+        threads = [threading.Thread(target=fit, args=(m,)) for m in pair]
         for thread in threads:
             thread.start()
             if not together:
@@ -191,7 +184,7 @@ def threads_do_not_meet(engine: Any) -> None:
             thread.join()
         if failures:
             raise failures[0]
-        return [m.get_weights() for m in models]
+        return [m.get_weights() for m in pair]
 
     with active(engine):
         apart = trained([_dense(1), _dense(2)], False)
@@ -202,7 +195,6 @@ def threads_do_not_meet(engine: Any) -> None:
 
 
 def _recurrent(engine: Any, kind: str, masked: bool) -> None:
-    layers, models, optimizers = _modules()
     rng = np.random.default_rng(4)
     x = rng.uniform(0.1, 1, (96, 6, 2)).astype("float32")
     if masked:

@@ -176,7 +176,9 @@ def _model(engine: Any, name: str, part: Callable[[Any], None]) -> Entry:
         entry.state, entry.reason = "unsupported", str(error)
     except Exception as error:
         entry.state = "failed"
-        entry.failures.append(_failure("training", f"{type(error).__name__}: {error}", models.snippet(engine, name)))
+        entry.failures.append(
+            _failure("training", f"{type(error).__name__}: {error}", models.snippet(engine, name))
+        )
     return entry
 
 

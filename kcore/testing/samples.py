@@ -31,7 +31,12 @@ class Sample:
 
     def arrays(self) -> list[np.ndarray]:
         """The tensors, lists laid flat, in order."""
-        return [a for v in self._values() for a in (v if isinstance(v, list) else [v]) if isinstance(a, np.ndarray)]
+        return [
+            a
+            for v in self._values()
+            for a in (v if isinstance(v, list) else [v])
+            if isinstance(a, np.ndarray)
+        ]
 
     def _values(self) -> list[Any]:
         return [*self.args, *self.kwargs.values()]
@@ -113,7 +118,11 @@ _DOMAIN = {
     "acosh": (1.2, 4), "asin": (-0.9, 0.9), "acos": (-0.9, 0.9), "atanh": (-0.9, 0.9), "erfinv": (-0.9, 0.9),
     "tan": (-1.2, 1.2), "hard_sigmoid": (-4, 4),
 }  # fmt: skip
-_LARGE = {"sin": 50.0, "cos": 50.0, "tan": 50.0}  # how far an argument can be reduced differs between libraries
+_LARGE = {
+    "sin": 50.0,
+    "cos": 50.0,
+    "tan": 50.0,
+}  # how far an argument can be reduced differs between libraries
 _INTEGERS = {
     "negative", "abs", "sign", "add", "subtract", "multiply", "divide", "mod", "floor_divide", "maximum", "minimum",
     "floor", "round", "ceil", "square", "equal", "less", "not_equal", "greater", "less_equal", "greater_equal",
@@ -154,7 +163,11 @@ def _generic(op: Operation) -> Builder | None:
         low, high = _DOMAIN.get(op.name, (-2, 2))
 
         def one(d: Draw) -> list[Sample]:
-            made = [S(d(2, 3, low=low, high=high)), S(d(low=low, high=high)), S(d(2, 1, 2, low=low, high=high))]
+            made = [
+                S(d(2, 3, low=low, high=high)),
+                S(d(low=low, high=high)),
+                S(d(2, 1, 2, low=low, high=high)),
+            ]
             if op.name in ("round", "floor", "ceil"):
                 made.append(S(d.array([0.5, 1.5, 2.5, -0.5, -1.5, 2.0, -3.0])))
             if op.name in _INTEGERS:
@@ -174,7 +187,11 @@ _PAIRS = (((2, 3), (2, 3)), ((2, 3), (3,)), ((2, 1, 3), (4, 1)), ((), (2,)), ((1
 
 def _two(name: str, d: Draw) -> list[Sample]:
     if name in _LOGICAL:
-        return [S(d.bools(2, 3), d.bools(2, 3)), S(d.bools(2, 3), d.bools(3)), S(d.ints(4, high=2), d.bools(4))]
+        return [
+            S(d.bools(2, 3), d.bools(2, 3)),
+            S(d.bools(2, 3), d.bools(3)),
+            S(d.ints(4, high=2), d.bools(4)),
+        ]
     low, high = (0.3, 2.0) if name in ("power", "divide", "mod", "floor_divide") else (-2.0, 2.0)
     first = (0.3, 2.0) if name == "power" else (-2.0, 2.0)
     made = []
@@ -182,7 +199,9 @@ def _two(name: str, d: Draw) -> list[Sample]:
         x, y = d(*a, low=first[0], high=first[1]), d(*b, low=low, high=high)
         made.append(S(x, y))
     if name in ("mod", "floor_divide"):
-        made.append(S(d.array([5.3, -5.3, 5.3, -5.3]), d.array([2.0, 2.0, -2.0, -2.0]), gradient=name == "mod"))
+        made.append(
+            S(d.array([5.3, -5.3, 5.3, -5.3]), d.array([2.0, 2.0, -2.0, -2.0]), gradient=name == "mod")
+        )
         made.append(S(np.array([7, -7, 7, -7, 6], "int32"), np.array([2, 2, -2, -2, 3], "int32")))
     elif name == "power":
         made.append(S(d.array([-1.5, -0.5, 2.0]), 2.0))
@@ -208,7 +227,9 @@ def edges(name: str, dtype: str = "float64") -> list[Sample]:
     if name in _LARGE:
         special = array(0.0, np.nan, large, -large)
     if name in _REDUCTIONS:
-        x = np.array([[1.0, np.nan, 2.0], [np.inf, 1.0, 0.0], [-np.inf, 2.0, 3.0], [np.inf, -np.inf, 1.0]], dtype)
+        x = np.array(
+            [[1.0, np.nan, 2.0], [np.inf, 1.0, 0.0], [-np.inf, 2.0, 3.0], [np.inf, -np.inf, 1.0]], dtype
+        )
         made = [S(x, axis=1), S(np.zeros((), dtype) + 2)]
         if name in ("sum", "prod", "any", "all"):
             made += [S(np.zeros((0, 3), dtype), axis=0), S(np.zeros((2, 0), dtype))]
@@ -219,17 +240,27 @@ def edges(name: str, dtype: str = "float64") -> list[Sample]:
         return [S(special), S(np.zeros((0, 3), dtype)), S(np.zeros((), dtype))]
     if binary(op):
         left, right = (a.reshape(-1) for a in np.meshgrid(special, special))
-        if name in ("mod", "floor_divide"):  # the rest of a division by or of what is not finite: libraries differ
+        if name in (
+            "mod",
+            "floor_divide",
+        ):  # the rest of a division by or of what is not finite: libraries differ
             left, right = array(7.0, -7.0, np.nan, 0.0), array(np.nan, 2.0, 2.0, 3.0)
         if name == "atan2":
             # at (0, 0) the sign of zero decides
             kept = (left != 0) | (right != 0)
             left, right = left[kept], right[kept]
-        return [S(left, right), S(np.zeros((0, 3), dtype), np.zeros((3,), dtype)), S(np.ones((), dtype), array(2.0))]
+        return [
+            S(left, right),
+            S(np.zeros((0, 3), dtype), np.zeros((3,), dtype)),
+            S(np.ones((), dtype), array(2.0)),
+        ]
     if name in ("softmax", "log_softmax"):
         return [S(np.array([[1e4, -1e4, 0.0], [1.0, np.nan, 2.0], [-1e30, 0.0, -1e30]], dtype))]
     if name in ("matmul",):
-        return [S(np.zeros((0, 3), dtype), np.ones((3, 2), dtype)), S(np.ones((2, 0), dtype), np.ones((0, 3), dtype))]
+        return [
+            S(np.zeros((0, 3), dtype), np.ones((3, 2), dtype)),
+            S(np.ones((2, 0), dtype), np.ones((0, 3), dtype)),
+        ]
     if name in ("sort", "argsort"):
         return [S(np.zeros((0,), dtype)), S(array(2.0, 1.0, 2.0, 1.0, np.inf, -np.inf))]
     if name in ("reshape",):
@@ -245,7 +276,13 @@ def edges(name: str, dtype: str = "float64") -> list[Sample]:
 @_for(*_REDUCTIONS)
 def _reductions(d: Draw) -> list[Sample]:
     x, y = d.distinct(2, 3), d.distinct(2, 3, 2)
-    made = [S(x), S(x, axis=0), S(x, axis=-1, keepdims=True), S(y, axis=(0, 2)), S(y, axis=(1, 2), keepdims=True)]
+    made = [
+        S(x),
+        S(x, axis=0),
+        S(x, axis=-1, keepdims=True),
+        S(y, axis=(0, 2)),
+        S(y, axis=(1, 2), keepdims=True),
+    ]
     made += [S(d.distinct(3), axis=0), S(d.ints(2, 3, low=1), axis=1), S(d.bools(2, 3), axis=1)]
     return made
 
@@ -258,12 +295,23 @@ for _name in ("any", "all"):
 
 @_for("cumsum", "cumprod")
 def _running(d: Draw) -> list[Sample]:
-    return [S(d(2, 3)), S(d(2, 3), 1), S(d(2, 3, 2), -2), S(d.ints(4, low=1)), S(d.array([[1.5, 0.0, 2.0]]), 1)]
+    return [
+        S(d(2, 3)),
+        S(d(2, 3), 1),
+        S(d(2, 3, 2), -2),
+        S(d.ints(4, low=1)),
+        S(d.array([[1.5, 0.0, 2.0]]), 1),
+    ]
 
 
 @_for("argmax", "argmin")
 def _places(d: Draw) -> list[Sample]:
-    return [S(d.distinct(2, 3)), S(d.distinct(2, 3), 0), S(d.distinct(2, 3), 1, True), S(d.array([1, 3, 3, 1]))]
+    return [
+        S(d.distinct(2, 3)),
+        S(d.distinct(2, 3), 0),
+        S(d.distinct(2, 3), 1, True),
+        S(d.array([1, 3, 3, 1])),
+    ]
 
 
 @_for("where")
@@ -292,7 +340,13 @@ def _cast(d: Draw) -> list[Sample]:
 @_for("clip")
 def _clip(d: Draw) -> list[Sample]:
     x = d(2, 3)
-    return [S(x, -0.9, 0.8), S(x, None, 0.5), S(x, -0.7, None), S(x, d(3, low=-2, high=-1), d(3, low=0.5)), S(x)]
+    return [
+        S(x, -0.9, 0.8),
+        S(x, None, 0.5),
+        S(x, -0.7, None),
+        S(x, d(3, low=-2, high=-1), d(3, low=0.5)),
+        S(x),
+    ]
 
 
 @_for("relu")
@@ -339,7 +393,13 @@ def _broadcast_to(d: Draw) -> list[Sample]:
 
 @_for("sum_to_like")
 def _sum_to_like(d: Draw) -> list[Sample]:
-    return [S(d(2, 3), d(3)), S(d(2, 3), d(2, 1)), S(d(4, 2, 3), d(1, 3)), S(d(2, 3), d()), S(d(1, 3), d(2, 3))]
+    return [
+        S(d(2, 3), d(3)),
+        S(d(2, 3), d(2, 1)),
+        S(d(4, 2, 3), d(1, 3)),
+        S(d(2, 3), d()),
+        S(d(1, 3), d(2, 3)),
+    ]
 
 
 @_for("iota")
@@ -403,7 +463,12 @@ def _unslice(d: Draw) -> list[Sample]:
 
 @_for("concatenate")
 def _concatenate(d: Draw) -> list[Sample]:
-    return [S([d(2, 3), d(2, 2)]), S([d(1, 3), d(2, 3), d(1, 3)], 0), S([d(2), d.ints(2)], 0), S([d(2, 2)], 1)]
+    return [
+        S([d(2, 3), d(2, 2)]),
+        S([d(1, 3), d(2, 3), d(1, 3)], 0),
+        S([d(2), d.ints(2)], 0),
+        S([d(2, 2)], 1),
+    ]
 
 
 @_for("stack")
@@ -423,7 +488,12 @@ def _unstack(d: Draw) -> list[Sample]:
 
 @_for("pad")
 def _pad(d: Draw) -> list[Sample]:
-    return [S(d(2, 3), ((1, 0), (0, 2))), S(d(3), ((1, 1),), 1.5), S(d.ints(2), ((1, 0),), 3), S(d(2), ((0, 0),))]
+    return [
+        S(d(2, 3), ((1, 0), (0, 2))),
+        S(d(3), ((1, 1),), 1.5),
+        S(d.ints(2), ((1, 0),), 3),
+        S(d(2), ((0, 0),)),
+    ]
 
 
 @_for("pad_reflected")
@@ -465,7 +535,12 @@ def _scatter_update(d: Draw) -> list[Sample]:
 
 @_for("argsort", "sort")
 def _sort(d: Draw) -> list[Sample]:
-    made = [S(d.distinct(2, 3)), S(d.distinct(3, 2), 0), S(d.distinct(5), -1, True), S(d.distinct(3, 2), 0, True)]
+    made = [
+        S(d.distinct(2, 3)),
+        S(d.distinct(3, 2), 0),
+        S(d.distinct(5), -1, True),
+        S(d.distinct(3, 2), 0, True),
+    ]
     return [*made, S(d.ints(6, high=3)), S(d.ints(6, high=3), -1, True)]
 
 
@@ -566,7 +641,10 @@ def _solve(d: Draw) -> list[Sample]:
 @_for("svd")
 def _svd(d: Draw) -> list[Sample]:
     apart = np.diag([3.0, 1.9, 0.8]).astype(d.dtype)
-    return [S(d(3, 3, low=-0.3, high=0.3) + apart), S((d(4, 3, low=-0.3, high=0.3) + np.eye(4, 3) * [3, 2, 1]).astype(d.dtype))]
+    return [
+        S(d(3, 3, low=-0.3, high=0.3) + apart),
+        S((d(4, 3, low=-0.3, high=0.3) + np.eye(4, 3) * [3, 2, 1]).astype(d.dtype)),
+    ]
 
 
 @_for("qr")
@@ -599,7 +677,11 @@ _SETTINGS = (((1, 1), "valid", (1, 1)), ((2, 1), "same", (1, 1)), ((1, 1), ((1, 
 @_for("convolution")
 def _convolution(d: Draw) -> list[Sample]:
     made = [S(d(1, 4, 4, 2), d(2, 2, 2, 2), *s) for s in _SETTINGS]
-    return [*made, S(d(2, 5, 2), d(2, 2, 2), (2,), "valid", (1,)), S(d(1, 3, 3, 3, 1), d(2, 2, 2, 1, 1), (1,) * 3, "same", (1,) * 3)]
+    return [
+        *made,
+        S(d(2, 5, 2), d(2, 2, 2), (2,), "valid", (1,)),
+        S(d(1, 3, 3, 3, 1), d(2, 2, 2, 1, 1), (1,) * 3, "same", (1,) * 3),
+    ]
 
 
 def _window_outputs(padding: Any, strides: tuple[int, int]) -> tuple[int, int]:
@@ -670,7 +752,10 @@ def _depthwise2d(d: Draw) -> list[Sample]:
 
 @_for("separable_conv1d")
 def _separable1d(d: Draw) -> list[Sample]:
-    return [S(d(1, 5, 2), d(2, 2, 2), d(1, 4, 2), data_format=_LAST), S(d(1, 5, 2), d(2, 2, 1), d(1, 2, 1), 2, "same", _LAST)]
+    return [
+        S(d(1, 5, 2), d(2, 2, 2), d(1, 4, 2), data_format=_LAST),
+        S(d(1, 5, 2), d(2, 2, 1), d(1, 2, 1), 2, "same", _LAST),
+    ]
 
 
 @_for("separable_conv2d")
@@ -803,7 +888,12 @@ def _shares(d: Draw, *shape: int) -> np.ndarray:
 
 @_for("bias_add")
 def _bias_add(d: Draw) -> list[Sample]:
-    return [S(d(2, 3), d(3)), S(d(1, 2, 3), d(3), _LAST), S(d(1, 3, 2), d(3), _FIRST), S(d(1, 2, 3), d(2, 3), _LAST)]
+    return [
+        S(d(2, 3), d(3)),
+        S(d(1, 2, 3), d(3), _LAST),
+        S(d(1, 3, 2), d(3), _FIRST),
+        S(d(1, 2, 3), d(2, 3), _LAST),
+    ]
 
 
 @_for("binary_crossentropy")
@@ -834,7 +924,11 @@ def _standardize_gradient(d: Draw) -> list[Sample]:
 
 @_for("categorical_crossentropy")
 def _categorical(d: Draw) -> list[Sample]:
-    return [S(_shares(d, 2, 3), _shares(d, 2, 3)), S(_shares(d, 2, 3), d(2, 3), True), S(_shares(d, 2, 3), _shares(d, 2, 3), False, 0)]
+    return [
+        S(_shares(d, 2, 3), _shares(d, 2, 3)),
+        S(_shares(d, 2, 3), d(2, 3), True),
+        S(_shares(d, 2, 3), _shares(d, 2, 3), False, 0),
+    ]
 
 
 @_for("sparse_categorical_crossentropy")

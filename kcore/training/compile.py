@@ -11,6 +11,7 @@ from typing import Any
 from .. import backend as K
 from .. import losses as losses_module
 from .. import metrics as metrics_module
+from ..backend.graph import leaves_of
 from ..backend.tensor import Placeholder, is_symbolic
 from ..backend.variables import as_update
 from ..errors import ArgumentError, ShapeError, UnknownName, nearest
@@ -178,10 +179,9 @@ def make_weight(head: Head, mode: Any) -> Any:
 
 
 def ones_for(head: Head) -> Any:
-    """Weights of one for every row (and time step) of a head's output, for calls that give none."""
-    axes = list(range(len(head.sample_weight.shape), len(head.output.shape)))
-    reference = head.output
-    for _ in axes:
+    """Weights of one for every row (and time step) of the target, for calls that give none."""
+    reference = head.target
+    for _ in range(len(head.target.shape) - len(head.sample_weight.shape)):
         reference = reference[..., 0]
     return K.cast(K.ones_like(reference), head.sample_weight.dtype)
 
@@ -325,7 +325,8 @@ class Compiled:
     optimizer: Any
     heads: list[Head]  # one per output
     outputs: list[Any]
-    params: list[Any]  # the trainable weights as they were at compile()
+    collected: list[Any]  # the trainable weights as they were at compile()
+    params: list[Any]  # those of them that the loss depends on
     total_loss: Any
     measures: list[Measure]  # every metric, in the order of metrics_names (without 'loss')
 
@@ -352,14 +353,25 @@ def assemble(model: Any, given: Arguments) -> Compiled:
             head.metrics.append(_named_measure(identifier, head, is_weighted, len(heads) > 1, taken))
         measures.extend(head.metrics)
     measures.extend(_layer_measures(model, taken))
+    total = _total(model, heads)
     return Compiled(
         optimizer=given.optimizer,
         heads=heads,
         outputs=list(model.outputs),
-        params=list(model.trainable_weights),
-        total_loss=_total(model, heads),
+        collected=list(model.trainable_weights),
+        params=_params(model, heads, total),
+        total_loss=total,
         measures=measures,
     )
+
+
+def _params(model: Any, heads: Sequence[Head], total: Any) -> list[Any]:
+    """The weights to train. Those that only outputs without a loss depend on are left as they are."""
+    params = list(model.trainable_weights)
+    if all(h.loss is not None for h in heads):
+        return params
+    needed = set(leaves_of([total]))
+    return [p for p in params if p in needed]
 
 
 def _make_heads(model: Any, given: Arguments) -> list[Head]:

@@ -62,7 +62,7 @@ def as_list(data: Any, names: Sequence[str], what: str) -> list[Any]:
             f"the model has {len(names)} {what}{'' if len(names) == 1 else 's'} ({listed}), but {len(items)} "
             f"{'array was' if len(items) == 1 else 'arrays were'} given."
         )
-    if len(names) == 1 and np.isscalar(items[0]):
+    if len(names) == 1 and isinstance(data, (list, tuple)) and np.isscalar(items[0]):
         return [np.asarray(items)]
     return items
 

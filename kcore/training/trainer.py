@@ -80,7 +80,7 @@ class Trainer:
         made = assemble(self, self._arguments)
         self._compiled = made
         self._steps.forget()
-        self._collected_trainable_weights = made.params
+        self._collected_trainable_weights = made.collected
         self._metrics_used = False
         self.total_loss = made.total_loss
         self.targets = [h.target for h in made.heads]
@@ -151,7 +151,7 @@ class Trainer:
         self._steps.predict()
 
     def _check_trainable(self) -> None:
-        collected = self._compiled.params
+        collected = self._compiled.collected
         if [id(w) for w in collected] != [id(w) for w in self.trainable_weights]:
             warnings.warn(
                 "Discrepancy between trainable weights and collected trainable weights: `trainable` was changed "

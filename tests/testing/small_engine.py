@@ -33,7 +33,9 @@ def on_boxes(function):
 
     @functools.wraps(function)
     def run(*inputs, **attributes):
-        arrays = [[b.held for b in i] if isinstance(i, list) else None if i is None else i.held for i in inputs]
+        arrays = [
+            [b.held for b in i] if isinstance(i, list) else None if i is None else i.held for i in inputs
+        ]
         with np.errstate(all="ignore"):
             return Box(function(*arrays, **attributes))
 
@@ -132,9 +134,14 @@ def windows_back(w, spatial, strides, dilation, padding="valid"):
     rank = len(spatial)
     out, size = w.shape[1 : 1 + rank], w.shape[1 + rank : -1]
     around = pads(spatial, size, strides, dilation, padding)
-    total = np.zeros((w.shape[0], *(n + a + b for n, (a, b) in zip(spatial, around, strict=True)), w.shape[-1]), w.dtype)
+    total = np.zeros(
+        (w.shape[0], *(n + a + b for n, (a, b) in zip(spatial, around, strict=True)), w.shape[-1]), w.dtype
+    )
     for place in np.ndindex(*size):
-        at = [slice(p * d, p * d + (n - 1) * s + 1, s) for p, d, s, n in zip(place, dilation, strides, out, strict=True)]
+        at = [
+            slice(p * d, p * d + (n - 1) * s + 1, s)
+            for p, d, s, n in zip(place, dilation, strides, out, strict=True)
+        ]
         total[(slice(None), *at)] += w[(slice(None),) * (1 + rank) + place]
     return total[(slice(None), *(slice(a, a + n) for n, (a, _) in zip(spatial, around, strict=True)))]
 
@@ -226,7 +233,9 @@ class SmallEngine(Engine):
         "scan": "loops are not written yet",
         "while_loop": "loops are not written yet",
         "cond": "branches are not written yet",
-        **dict.fromkeys(("cholesky", "inverse", "solve", "svd", "qr"), "there is no linear algebra library here"),
+        **dict.fromkeys(
+            ("cholesky", "inverse", "solve", "svd", "qr"), "there is no linear algebra library here"
+        ),
         **dict.fromkeys(("ctc_greedy", "ctc_beam"), "decoding needs loops"),
     }
 

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+
 from kcore.backend.declare import operation
 from kcore.testing import checks, models
 from kcore.testing.conformance import EngineConformance

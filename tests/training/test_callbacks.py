@@ -85,7 +85,7 @@ def test_learning_rate_scheduler():
 def test_reduce_on_plateau():
     callback = ReduceLROnPlateau(factor=0.5, patience=1, cooldown=1, min_lr=1e-3)
     feed(callback, [3, 3, 3, 3])
-    assert float(K.get_value(callback.model.optimizer.lr)) == pytest.approx(0.01 * 0.25)
+    assert float(K.get_value(callback.model.optimizer.lr)) == pytest.approx(0.01 * 0.125)
     with pytest.raises(ArgumentError, match="does not reduce"):
         ReduceLROnPlateau(factor=1.5)
 

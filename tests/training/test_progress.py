@@ -69,7 +69,7 @@ def test_progbar(monkeypatch):
     shown = Progbar(4, stateful_metrics=["acc"])
     shown.add(2, [("loss", 1.0), ("acc", 0.3)])
     shown.update(4, [("loss", 3.0), ("acc", 0.5)])
-    assert "loss: 2.0000 - acc: 0.5000\n" in screen.getvalue()
+    assert screen.getvalue().rstrip().endswith("loss: 2.0000 - acc: 0.5000")
 
 
 def test_words():
