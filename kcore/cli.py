@@ -28,7 +28,8 @@ def _plugins(options: argparse.Namespace) -> int:
     table = rich_table.Table("plug-in", "package", "contract", "state", "gives")
     for plugin in found:
         given = ", ".join(
-            f"{family}: {', '.join(names) if len(names) <= 3 else len(names)}" for family, names in plugin.gives.items()
+            f"{family}: {', '.join(names) if len(names) <= 3 else len(names)}"
+            for family, names in plugin.gives.items()
         )
         state = plugin.state if not plugin.reason else f"{plugin.state}: {plugin.reason}"
         table.add_row(

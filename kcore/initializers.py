@@ -22,7 +22,9 @@ class Initializer:
     """Called with a shape (and a dtype, floatx by default) it gives an array."""
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
-        raise NotImplementedError(f"{type(self).__name__} does not say how to make an array: define __call__.")
+        raise NotImplementedError(
+            f"{type(self).__name__} does not say how to make an array: define __call__."
+        )
 
     def get_config(self) -> dict[str, Any]:
         return {}
@@ -144,9 +146,13 @@ class VarianceScaling(_Random):
         self.scale, self.seed = scale, seed
         self.mode, self.distribution = str(mode).lower(), str(distribution).lower()
         if self.mode not in ("fan_in", "fan_out", "fan_avg"):
-            raise ArgumentError(f"VarianceScaling: mode {mode!r} is not known; use 'fan_in', 'fan_out' or 'fan_avg'.")
+            raise ArgumentError(
+                f"VarianceScaling: mode {mode!r} is not known; use 'fan_in', 'fan_out' or 'fan_avg'."
+            )
         if self.distribution not in ("normal", "uniform"):
-            raise ArgumentError(f"VarianceScaling: distribution {distribution!r} is not known; 'normal' or 'uniform'.")
+            raise ArgumentError(
+                f"VarianceScaling: distribution {distribution!r} is not known; 'normal' or 'uniform'."
+            )
 
     def __call__(self, shape: Any, dtype: Any = None) -> np.ndarray:
         shape = tuple(shape)

@@ -435,7 +435,9 @@ def get(identifier):
         return deserialize(identifier)
     if callable(identifier):
         return identifier
-    raise ArgumentError(f"{identifier!r} is not a loss. Give a name, a function of (y_true, y_pred), or a Loss.")
+    raise ArgumentError(
+        f"{identifier!r} is not a loss. Give a name, a function of (y_true, y_pred), or a Loss."
+    )
 
 
 def is_categorical_crossentropy(loss) -> bool:
@@ -480,4 +482,6 @@ def _fit(first, second) -> bool:
 def _advice(function, target_shape, output_shape) -> str:
     if function is categorical_crossentropy and target_shape[-1:] == (1,):
         return "For numbers of classes use sparse_categorical_crossentropy, or utils.to_categorical(targets)."
-    return f"Reshape the targets, or let the last layer give {target_shape[-1] if target_shape else 1} values."
+    return (
+        f"Reshape the targets, or let the last layer give {target_shape[-1] if target_shape else 1} values."
+    )

@@ -92,7 +92,9 @@ def deserialize(family: str, config: Any, custom_objects: Mapping[str, Any] | No
             found = find(family, config)
             return found() if inspect.isclass(found) else found
         if not isinstance(config, Mapping) or "class_name" not in config or "config" not in config:
-            raise ArgumentError(f"a config is {{'class_name': ..., 'config': {{...}}}}; {config!r} was given.")
+            raise ArgumentError(
+                f"a config is {{'class_name': ..., 'config': {{...}}}}; {config!r} was given."
+            )
         found = find(family, config["class_name"])
         given = config["config"] or {}
         if not hasattr(found, "from_config"):
@@ -115,4 +117,6 @@ def get(family: str, identifier: Any) -> Any:
         return identifier()
     if callable(identifier):
         return identifier
-    raise ArgumentError(f"{identifier!r} cannot be understood as one of the {family}; give a name, a config or an object.")
+    raise ArgumentError(
+        f"{identifier!r} cannot be understood as one of the {family}; give a name, a config or an object."
+    )

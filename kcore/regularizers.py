@@ -37,11 +37,11 @@ class L1L2(Regularizer):
         return {"l1": self.l1, "l2": self.l2}
 
 
-def l1(l: float = 0.01) -> L1L2:  # noqa: E741 (Keras's name)
+def l1(l: float = 0.01) -> L1L2:
     return L1L2(l1=l)
 
 
-def l2(l: float = 0.01) -> L1L2:  # noqa: E741
+def l2(l: float = 0.01) -> L1L2:
     return L1L2(l2=l)
 
 

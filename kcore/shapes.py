@@ -89,7 +89,9 @@ def reshaped(shape: Shape, target: Sequence[int | None]) -> Shape:
     assert known is not None
     if -1 not in target:
         if total is not None and total != known:
-            raise ShapeError(f"cannot reshape {describe(shape)} ({total} values) to {describe(target)} ({known}).")
+            raise ShapeError(
+                f"cannot reshape {describe(shape)} ({total} values) to {describe(target)} ({known})."
+            )
         return target
     if total is None:
         return tuple(None if d == -1 else d for d in target)

@@ -15,10 +15,10 @@ PACKAGE = ROOT / "kcore"
 
 # What stands later imports what stands earlier, never the reverse. "" is kcore/__init__.py.
 BORDERS = [
-    ("errors", "dtypes", "shapes"),
+    ("errors", "dtypes", "shapes", "_lazy"),
     ("kernel", "spi"),
     ("backend",),
-    ("initializers", "regularizers", "constraints", "activations"),
+    ("objects", "initializers", "regularizers", "constraints", "activations"),
     ("layers",),
     ("losses", "metrics", "optimizers"),
     ("training", "callbacks", "saving"),

@@ -86,7 +86,9 @@ def test_a_metric_of_a_user():
 def test_top_k_of_three_axes():
     y_pred = np.array([[[0.1, 0.6, 0.3], [0.5, 0.2, 0.3]]], "float32")
     y_true = np.array([[0, 2]], "float32")
-    np.testing.assert_array_equal(K.eval(metrics.sparse_top_k_categorical_accuracy(y_true, y_pred, k=2)), [[0, 1]])
+    np.testing.assert_array_equal(
+        K.eval(metrics.sparse_top_k_categorical_accuracy(y_true, y_pred, k=2)), [[0, 1]]
+    )
 
 
 def test_precision_of_one_class_with_weights():

@@ -254,7 +254,10 @@ def rate_at(schedule, step):
         (schedules.PolynomialDecay(1.0, 10, 0.2), {0: 1.0, 5: 0.6, 10: 0.2, 30: 0.2}),
         (schedules.PolynomialDecay(1.0, 10, 0.0, cycle=True), {0: 1.0, 10: 0.0, 15: 0.25}),
         (schedules.CosineDecay(1.0, 10, alpha=0.1), {0: 1.0, 5: 0.55, 10: 0.1, 50: 0.1}),
-        (schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4), {0: 0.0, 2: 0.5, 4: 1.0, 14: 0.0}),
+        (
+            schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4),
+            {0: 0.0, 2: 0.5, 4: 1.0, 14: 0.0},
+        ),
     ],
     ids=lambda v: type(v).__name__,
 )

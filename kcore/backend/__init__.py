@@ -5,12 +5,11 @@ every engine. Operations beyond Keras 2's are here too, under their own names.
 """
 
 # modules that declare operations; `function` lets them run on arrays
-from . import (  # noqa: F401
+from . import (
     comparison,
     control,
     convolution,
     elementwise,
-    function as _function,
     image,
     indexing,
     linalg,
@@ -21,6 +20,9 @@ from . import (  # noqa: F401
     reductions,
     shaping,
     updates,
+)
+from . import (
+    function as _function,
 )
 from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from .declare import declared as _declared

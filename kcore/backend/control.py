@@ -20,7 +20,9 @@ _results = dtypes.Rule(
 )
 
 
-def trace(function: Callable[..., Any], inputs: Sequence[SymbolicTensor]) -> tuple[Body, list[SymbolicTensor]]:
+def trace(
+    function: Callable[..., Any], inputs: Sequence[SymbolicTensor]
+) -> tuple[Body, list[SymbolicTensor]]:
     """`function` on placeholders as a Body, and the outer tensors that it captures.
 
     Whatever does not depend on `inputs` stays outside, computed once.
@@ -63,9 +65,7 @@ def put_in_constants(body: Body, n_own: int, captured: Sequence[SymbolicTensor])
 
 
 # scan -------------------------------------------------------------------------------------------------------
-def _scan_shape(
-    sequences: Any, initial: Any, captured: Any, body: Body, reverse: bool = False
-) -> list[Any]:
+def _scan_shape(sequences: Any, initial: Any, captured: Any, body: Body, reverse: bool = False) -> list[Any]:
     n = len(initial)
     for state, new in zip(initial, body.outputs, strict=False):
         if len(state.shape) != len(new.shape) or any(
@@ -117,7 +117,9 @@ def _backward_of(node: Node) -> tuple[list[SymbolicTensor], Body, list[SymbolicT
     return seeds, body, all_grads, [live.get(i, False) for i in body.inputs]  # type: ignore[return-value]
 
 
-def _residuals(grads: Sequence[SymbolicTensor], seeds: Sequence[SymbolicTensor], body: Body) -> list[SymbolicTensor]:
+def _residuals(
+    grads: Sequence[SymbolicTensor], seeds: Sequence[SymbolicTensor], body: Body
+) -> list[SymbolicTensor]:
     """Forward values that the backward graph reads: on the border between what depends on the cotangents
     and what depends on the body's own inputs only."""
     order = nodes_between(grads, [*seeds, *body.inputs])
@@ -183,12 +185,16 @@ def _pass_back(plan: _Plan, node: Node, g: Sequence[SymbolicTensor]) -> Any:
         i: p for (i, _), p in zip(stacked, rows_in, strict=True)
     }
     float_at = [i for i, o in enumerate(own_outputs) if _is_float(o)]
-    swap: dict[SymbolicTensor, SymbolicTensor] = {s: arriving[i] for s, i in zip(plan.seeds, float_at, strict=True)}
+    swap: dict[SymbolicTensor, SymbolicTensor] = {
+        s: arriving[i] for s, i in zip(plan.seeds, float_at, strict=True)
+    }
     swap.update(zip(plan.saved, saved_in, strict=True))
     swap.update(plan.outer)
-    picked = [
-        plan.grads[i] if live[i] else zeros_like(states_in[state_at.index(i)]) for i in state_at
-    ] + [plan.grads[n_s + n_x + i] for i in captured_at] + [plan.grads[n_s + i] for i in sequence_at]
+    picked = (
+        [plan.grads[i] if live[i] else zeros_like(states_in[state_at.index(i)]) for i in state_at]
+        + [plan.grads[n_s + n_x + i] for i in captured_at]
+        + [plan.grads[n_s + i] for i in sequence_at]
+    )
     made = rebuild(picked, swap)
     a, b = len(state_at), len(state_at) + len(captured_at)
     sums = [add(s, m) for s, m in zip(sums_in, made[a:b], strict=True)]

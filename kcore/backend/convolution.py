@@ -265,20 +265,29 @@ def conv1d(x: Tensor, kernel: Tensor, strides=1, padding="valid", data_format=No
 
 
 @composite
-def conv2d(x: Tensor, kernel: Tensor, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)):
+def conv2d(
+    x: Tensor, kernel: Tensor, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)
+):
     """2-D convolution: `x` (batch, rows, cols, in), `kernel` (rows, cols, in, out)."""
     return _keras_convolution(convolution, x, kernel, 2, strides, padding, data_format, dilation_rate)
 
 
 @composite
-def conv3d(x: Tensor, kernel: Tensor, strides=(1, 1, 1), padding="valid", data_format=None, dilation_rate=(1, 1, 1)):
+def conv3d(
+    x: Tensor, kernel: Tensor, strides=(1, 1, 1), padding="valid", data_format=None, dilation_rate=(1, 1, 1)
+):
     """3-D convolution: `x` (batch, d1, d2, d3, in), `kernel` (d1, d2, d3, in, out)."""
     return _keras_convolution(convolution, x, kernel, 3, strides, padding, data_format, dilation_rate)
 
 
 @composite
 def depthwise_conv2d(
-    x: Tensor, depthwise_kernel: Tensor, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1)
+    x: Tensor,
+    depthwise_kernel: Tensor,
+    strides=(1, 1),
+    padding="valid",
+    data_format=None,
+    dilation_rate=(1, 1),
 ):
     """2-D convolution of each channel alone: `depthwise_kernel` (rows, cols, in, multiplier)."""
     return _keras_convolution(
@@ -288,11 +297,15 @@ def depthwise_conv2d(
 
 def _separable(x, depthwise, pointwise, rank, strides, padding, data_format, dilation_rate):
     if len(pointwise.shape) != rank + 2 or any(d != 1 for d in pointwise.shape[:-2]):
-        raise ShapeError(f"pointwise kernel has shape {describe(pointwise.shape)}; {'1, ' * rank}in, out expected.")
+        raise ShapeError(
+            f"pointwise kernel has shape {describe(pointwise.shape)}; {'1, ' * rank}in, out expected."
+        )
 
     def both(x, kernel, strides, padding, dilation):
         ones = (1,) * rank
-        return convolution(depthwise_convolution(x, kernel, strides, padding, dilation), pointwise, ones, "valid", ones)
+        return convolution(
+            depthwise_convolution(x, kernel, strides, padding, dilation), pointwise, ones, "valid", ones
+        )
 
     return _keras_convolution(both, x, depthwise, rank, strides, padding, data_format, dilation_rate)
 
@@ -378,7 +391,9 @@ def _local(x, kernel, kernel_size, strides, output_size, channels_first):
     if output_size is not None and None in lengths:
         lengths = tuple(output_size)
     if None in lengths:
-        raise ShapeError(f"input {describe(x.shape)}: a locally connected operation needs known spatial sizes.")
+        raise ShapeError(
+            f"input {describe(x.shape)}: a locally connected operation needs known spatial sizes."
+        )
     places, width, filters = kernel.shape
     if places != size_of(lengths) or width != size_of((*kernel_size, x.shape[-1])):
         raise ShapeError(
@@ -397,7 +412,12 @@ def local_conv1d(inputs: Tensor, kernel: Tensor, kernel_size, strides, data_form
     expect_rank(kernel, 3, "kernel")
     data_format_of(data_format)  # Keras 2.3.1 checks it and then takes (batch, steps, in) in either case
     return _local(
-        inputs, kernel, per_dimension(kernel_size, 1, "kernel_size"), per_dimension(strides, 1, "strides"), None, False
+        inputs,
+        kernel,
+        per_dimension(kernel_size, 1, "kernel_size"),
+        per_dimension(strides, 1, "strides"),
+        None,
+        False,
     )
 
 
@@ -409,6 +429,11 @@ def local_conv2d(inputs: Tensor, kernel: Tensor, kernel_size, strides, output_sh
     data_format = data_format_of(data_format)
     size, strides = per_dimension(kernel_size, 2, "kernel_size"), per_dimension(strides, 2, "strides")
     out = _local(
-        to_channels_last(inputs, data_format), kernel, size, strides, output_shape, data_format == "channels_first"
+        to_channels_last(inputs, data_format),
+        kernel,
+        size,
+        strides,
+        output_shape,
+        data_format == "channels_first",
     )
     return from_channels_last(out, data_format)

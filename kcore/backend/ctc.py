@@ -29,7 +29,9 @@ def ctc_log_likelihood(labels: Tensor, log_probabilities: Tensor, input_length: 
     n_labels, classes = labels.shape[1], batch_first.shape[-1]
     width = 2 * n_labels + 1
     extended = _with_blanks(op("cast")(labels, "int32"), classes - 1, n_labels)
-    emissions = op("transpose")(op("take_along_axis")(batch_first, _spread(extended, batch_first), 2), (1, 0, 2))
+    emissions = op("transpose")(
+        op("take_along_axis")(batch_first, _spread(extended, batch_first), 2), (1, 0, 2)
+    )
     skippable = _skippable(extended, classes - 1, width)
     positions = as_tensor(np.arange(width, dtype="int32"))
     impossible = as_tensor(_IMPOSSIBLE, batch_first.dtype)

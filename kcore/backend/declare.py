@@ -59,7 +59,13 @@ class Operation:
     """A declared operation. Calling it on symbolic tensors extends the graph, on arrays it computes."""
 
     def __init__(
-        self, meaning: Callable[..., Any], is_primitive: bool, shape: Any, dtype: Any, level: str, **facts: Any
+        self,
+        meaning: Callable[..., Any],
+        is_primitive: bool,
+        shape: Any,
+        dtype: Any,
+        level: str,
+        **facts: Any,
     ) -> None:
         self.name = meaning.__name__
         self.meaning = meaning
@@ -69,8 +75,12 @@ class Operation:
         self.level = level
         self.facts = facts  # what the conformance kit wants to know: argument strategies, tolerances, ...
         self.gradient_rule: Callable[..., Any] | None = None
-        self.augment: Callable[[Node], Any] | None = None  # for loops: the form that saves what gradients need
-        self.simplify: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = None  # once some arguments are constants
+        self.augment: Callable[[Node], Any] | None = (
+            None  # for loops: the form that saves what gradients need
+        )
+        self.simplify: Callable[[tuple[Any, ...]], tuple[Any, ...]] | None = (
+            None  # once some arguments are constants
+        )
         self.differentiable = facts.pop("differentiable", True)
         self.__doc__ = meaning.__doc__
         self.__name__ = self.name
@@ -193,7 +203,8 @@ class Operation:
 
     def _infer(self, arguments: tuple[Any, ...]) -> tuple[list[tuple[Shape, str]], bool]:
         static = [
-            static_dims(a) if k == "dims" and a is not None else a for k, a in zip(self.kinds, arguments, strict=True)
+            static_dims(a) if k == "dims" and a is not None else a
+            for k, a in zip(self.kinds, arguments, strict=True)
         ]
         shape = self.shape_rule(*static)
         given = self.tensors(arguments)
@@ -243,7 +254,9 @@ def primitive(
     return lambda meaning: Operation(meaning, True, shape, dtype, level, **facts)
 
 
-def composite(meaning: Any = None, *, shape: Any = None, dtype: Any = None, level: str = "inference", **facts: Any):
+def composite(
+    meaning: Any = None, *, shape: Any = None, dtype: Any = None, level: str = "inference", **facts: Any
+):
     """Declares an operation written in others. With `shape` and `dtype` rules its definition is only
     expanded where needed; without, they are read off the definition."""
     if meaning is not None:
@@ -269,7 +282,9 @@ def as_tensor(value: Any, dtype: str | None = None) -> SymbolicTensor:
         value = to_array(value)
     array = np.asarray(value)
     if array.dtype.kind not in "fiub":
-        raise DTypeError(f"a tensor cannot be made of {type(value).__name__} with elements of type {array.dtype}.")
+        raise DTypeError(
+            f"a tensor cannot be made of {type(value).__name__} with elements of type {array.dtype}."
+        )
     return Constant(array, dtype)
 
 

@@ -91,8 +91,10 @@ def fed(tensor: SymbolicTensor, value: Any) -> np.ndarray:
             f"{tensor.name!r} is fed the symbolic tensor {value!r}; give an array. K.eval makes one of it."
         )
     wanted = numpy_dtype(tensor.dtype)
-    array = value if type(value) is np.ndarray else np.asarray(
-        value if isinstance(value, (bool, int, float, list, tuple)) else to_array(value)
+    array = (
+        value
+        if type(value) is np.ndarray
+        else np.asarray(value if isinstance(value, (bool, int, float, list, tuple)) else to_array(value))
     )
     if array.dtype != wanted:
         array = array.astype(wanted)

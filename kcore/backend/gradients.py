@@ -69,7 +69,10 @@ def gradients(
 
 
 def expand_gradients(
-    ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], seeds: Sequence[SymbolicTensor], inlined: set[int]
+    ys: Sequence[SymbolicTensor],
+    xs: Sequence[SymbolicTensor],
+    seeds: Sequence[SymbolicTensor],
+    inlined: set[int],
 ) -> list[SymbolicTensor]:
     """The graph of the gradients, by the declared rules.
 
@@ -110,7 +113,9 @@ def expand_gradients(
     return [result[x] for x in xs]
 
 
-def _inlined_order(ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], inlined: set[int]) -> list[Node]:
+def _inlined_order(
+    ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], inlined: set[int]
+) -> list[Node]:
     """The nodes between, with the definitions of composites that have no rule of their own laid open.
 
     A composite comes after its definition, so walking backwards meets the composite first.
@@ -163,7 +168,9 @@ def _ordered(nodes: dict[int, Node]) -> list[Node]:
             stack.append((node, True))
             before = inputs_of(node) + list(node.expansion or ())
             stack.extend(
-                (t.node, False) for t in before if t.node is not None and t.node.id in nodes and t.node.id not in state
+                (t.node, False)
+                for t in before
+                if t.node is not None and t.node.id in nodes and t.node.id not in state
             )
     return result
 
@@ -181,16 +188,23 @@ def _apply_rule(node: Node, sums: dict[SymbolicTensor, list[SymbolicTensor]]) ->
     if not op.differentiable:
         return []
     if op.gradient_rule is None:
-        raise Unsupported(f"operation {op.name!r} has no gradient; no path to the variables may go through it.")
+        raise Unsupported(
+            f"operation {op.name!r} has no gradient; no path to the variables may go through it."
+        )
     arriving = [_total(sums[o]) if o in sums else None for o in node.outputs]
     if not node.many:
         g: Any = arriving[0]
         out: Any = node.outputs[0]
     else:
-        g = tuple(operation("zeros_like")(o) if a is None else a for a, o in zip(arriving, node.outputs, strict=True))
+        g = tuple(
+            operation("zeros_like")(o) if a is None else a
+            for a, o in zip(arriving, node.outputs, strict=True)
+        )
         out = node.outputs
     given = op.gradient_rule(g, out, *node.arguments)
-    if len(op.tensor_positions) == 1 and (op.kinds[op.tensor_positions[0]] == "list" or not isinstance(given, tuple)):
+    if len(op.tensor_positions) == 1 and (
+        op.kinds[op.tensor_positions[0]] == "list" or not isinstance(given, tuple)
+    ):
         given = (given,)
     pairs: list[tuple[Any, Any]] = []
     for position, part in zip(op.tensor_positions, given, strict=True):

@@ -63,7 +63,9 @@ def resize(x: Tensor, size, interpolation="bilinear", data_format=None):
         if interpolation == "nearest":
             x = below
             continue
-        weight = np.clip(position - low, 0.0, 1.0).reshape([-1 if i == axis else 1 for i in range(len(x.shape))])
+        weight = np.clip(position - low, 0.0, 1.0).reshape(
+            [-1 if i == axis else 1 for i in range(len(x.shape))]
+        )
         above = gather(x, as_tensor(np.minimum(low + 1, old - 1)), axis)
         x = below + (above - below) * as_tensor(weight, x.dtype)
     return x

@@ -222,7 +222,9 @@ def _classes_shape(target, logits):
     return tuple(merge_dimension(a, b) for a, b in zip(target.shape, logits.shape, strict=False))
 
 
-@composite(shape=_classes_shape, dtype=dtypes.Rule(lambda given, floatx: given, lambda given, attributes: given[1]))
+@composite(
+    shape=_classes_shape, dtype=dtypes.Rule(lambda given, floatx: given, lambda given, attributes: given[1])
+)
 def sparse_softmax_cross_entropy(target: Tensor, logits: Tensor):
     """-log softmax(logits)[target] over the last axis; `target` (...,) whole numbers, `logits` (..., classes)."""
     return -sum(one_hot(target, logits.shape[-1], logits.dtype) * log_softmax(logits, -1), -1)

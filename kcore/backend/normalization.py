@@ -28,7 +28,9 @@ def _(g, out, x, axes, epsilon):
     normed, average, variance = out
     arriving, to_mean, to_variance = g
     total = standardize_gradient(arriving, normed, variance, axes, epsilon)
-    count = cast(product([s for i, s in enumerate(sizes_of(x)) if i in normalize_axes(axes, len(x.shape))]), x.dtype)
+    count = cast(
+        product([s for i, s in enumerate(sizes_of(x)) if i in normalize_axes(axes, len(x.shape))]), x.dtype
+    )
     if not _nothing(to_mean):
         total = total + to_mean / count
     if not _nothing(to_variance):
@@ -107,7 +109,9 @@ def layer_normalization(x: Tensor, gamma: Optional = None, beta: Optional = None
 
 
 @composite
-def group_normalization(x: Tensor, groups, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3):
+def group_normalization(
+    x: Tensor, groups, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3
+):
     """Normalises each sample over its other axes and the channels of one of `groups` groups (Wu and He, 2018).
 
     gamma, beta: (channels,) along `axis`, or broadcasting. Shape of `x`.

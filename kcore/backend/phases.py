@@ -10,7 +10,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from .control import branch_of
-from .declare import Optional, Tensor, as_tensor, composite, operation
+from .declare import Tensor, as_tensor, composite, operation
 from .function import Function
 from .gradients import gradients as _gradients
 from .tensor import Constant, Placeholder, SymbolicTensor
@@ -96,7 +96,9 @@ def function(inputs: Any, outputs: Any, updates: Sequence[Any] | None = None, **
     known = {"name", "givens", "backend"}
     unknown = set(kwargs) - known
     if unknown:
-        raise ArgumentError(f"function() has no argument {sorted(unknown)[0]!r} here; it takes {sorted(known)}.")
+        raise ArgumentError(
+            f"function() has no argument {sorted(unknown)[0]!r} here; it takes {sorted(known)}."
+        )
     return Function(inputs, outputs, updates, **kwargs)
 
 

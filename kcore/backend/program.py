@@ -121,7 +121,9 @@ def _decided(node: Node, done: Mapping[SymbolicTensor, SymbolicTensor]) -> Symbo
 class _Flattener:
     """Numbers the values of a graph without `gradients` nodes (unless the engine wants them)."""
 
-    def __init__(self, engine: Any, program: Program, boundary: set[SymbolicTensor], inlined: set[int]) -> None:
+    def __init__(
+        self, engine: Any, program: Program, boundary: set[SymbolicTensor], inlined: set[int]
+    ) -> None:
         self.engine = engine
         self.program = program
         self.boundary = boundary
@@ -269,7 +271,12 @@ class _Flattener:
     @staticmethod
     def _key(name: str, inputs: Any, attributes: dict[str, Any], shapes: dict[str, int]) -> Any:
         """Equal keys compute equal values (operations are pure); None where attributes cannot be compared."""
-        key = (name, inputs, tuple((k, repr(type(v)), v) for k, v in attributes.items()), tuple(shapes.items()))
+        key = (
+            name,
+            inputs,
+            tuple((k, repr(type(v)), v) for k, v in attributes.items()),
+            tuple(shapes.items()),
+        )
         try:
             hash(key)
         except TypeError:

@@ -17,18 +17,24 @@ def _type(dtype: Any) -> str:
     return settings.floatx if dtype is None else canonical(dtype)
 
 
-def random_uniform(shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: int | None = None) -> Any:
+def random_uniform(
+    shape: Any, minval: Any = 0.0, maxval: Any = 1.0, dtype: Any = None, seed: int | None = None
+) -> Any:
     """Uniform in [minval, maxval)."""
     drawn = operation("random_uniform")(make_key(seed), shape, _type(dtype))
     return drawn * (maxval - minval) + minval
 
 
-def random_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None) -> Any:
+def random_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None
+) -> Any:
     """Normal with `mean` and standard deviation `stddev`."""
     return operation("random_normal")(make_key(seed), shape, _type(dtype)) * stddev + mean
 
 
-def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None) -> Any:
+def truncated_normal(
+    shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any = None, seed: int | None = None
+) -> Any:
     """Normal, cut off at two standard deviations."""
     return operation("random_truncated_normal")(make_key(seed), shape, _type(dtype)) * stddev + mean
 
@@ -36,7 +42,9 @@ def truncated_normal(shape: Any, mean: Any = 0.0, stddev: Any = 1.0, dtype: Any 
 def random_binomial(shape: Any, p: Any = 0.0, dtype: Any = None, seed: int | None = None) -> Any:
     """1 with probability `p`, else 0."""
     kind = _type(dtype)
-    drawn = operation("random_uniform")(make_key(seed), shape, "float32" if kind not in ("float64",) else kind)
+    drawn = operation("random_uniform")(
+        make_key(seed), shape, "float32" if kind not in ("float64",) else kind
+    )
     return operation("cast")(operation("less")(drawn, p), kind)
 
 

@@ -65,7 +65,9 @@ def _last(stacked: Any) -> Any:
 class _Step:
     """One time step, with and without mask."""
 
-    def __init__(self, function: Callable[..., Any], constants: list[Any], masked: bool, n_states: int) -> None:
+    def __init__(
+        self, function: Callable[..., Any], constants: list[Any], masked: bool, n_states: int
+    ) -> None:
         self.function = function
         self.constants = constants
         self.n_states = n_states
@@ -97,7 +99,9 @@ def _where(mask: Any, yes: Any, no: Any) -> Any:
 def _unrolled(step: _Step, rows: list[Any], initial: list[Any]) -> tuple[Any, Any, list[Any]]:
     length = rows[0].shape[0]
     if length is None:
-        raise ShapeError("rnn(unroll=True) needs a known number of time steps; give the input's shape a length.")
+        raise ShapeError(
+            "rnn(unroll=True) needs a known number of time steps; give the input's shape a length."
+        )
     states = initial if len(rows) == 1 else [*initial, step.zero_output(rows[0], initial)]
     outputs = []
     for t in range(length):

@@ -20,7 +20,9 @@ class Node:
 
     __slots__ = ("arguments", "expansion", "id", "many", "op", "outputs", "plan", "__weakref__")
 
-    def __init__(self, op: Any, arguments: tuple[Any, ...], specs: Sequence[tuple[Shape, str]], expansion: Any = None):
+    def __init__(
+        self, op: Any, arguments: tuple[Any, ...], specs: Sequence[tuple[Shape, str]], expansion: Any = None
+    ):
         self.op = op
         self.arguments = arguments
         self.many = len(specs) > 1  # a list of results, possibly of one
@@ -39,7 +41,9 @@ class SymbolicTensor:
     __array_priority__ = 1000.0  # array * tensor asks the tensor, not NumPy
     operators: dict[str, Callable[..., Any]] = {}  # filled in by the modules that declare the operations
 
-    def __init__(self, shape: Shape, dtype: str, node: Node | None = None, index: int = 0, name: str | None = None):
+    def __init__(
+        self, shape: Shape, dtype: str, node: Node | None = None, index: int = 0, name: str | None = None
+    ):
         self.node = node
         self.index = index
         self.shape = tuple(shape)
@@ -188,7 +192,9 @@ class SymbolicTensor:
 class Placeholder(SymbolicTensor):
     """A value given at each call. `default` (a number or None) is used where it is not fed."""
 
-    def __init__(self, shape: Shape, dtype: str, name: str | None = None, default: Any = None, sparse: bool = False):
+    def __init__(
+        self, shape: Shape, dtype: str, name: str | None = None, default: Any = None, sparse: bool = False
+    ):
         super().__init__(shape, dtype, name=name)
         self.default = default
         self.sparse = sparse

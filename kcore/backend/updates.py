@@ -17,7 +17,9 @@ def scaled_to_norm(gradient: Tensor, norm: Tensor, limit: Tensor):
 
 
 @composite
-def sgd_update(param: Tensor, gradient: Tensor, moment: Tensor, rate: Tensor, momentum: Tensor, nesterov=False):
+def sgd_update(
+    param: Tensor, gradient: Tensor, moment: Tensor, rate: Tensor, momentum: Tensor, nesterov=False
+):
     """v' = momentum v - rate g; param + v', or with Nesterov's look ahead param + momentum v' - rate g."""
     velocity = momentum * moment - rate * gradient
     if nesterov:
@@ -26,7 +28,9 @@ def sgd_update(param: Tensor, gradient: Tensor, moment: Tensor, rate: Tensor, mo
 
 
 @composite
-def rmsprop_update(param: Tensor, gradient: Tensor, mean_square: Tensor, rate: Tensor, rho: Tensor, epsilon=1e-7):
+def rmsprop_update(
+    param: Tensor, gradient: Tensor, mean_square: Tensor, rate: Tensor, rho: Tensor, epsilon=1e-7
+):
     """a' = rho a + (1 - rho) g^2; param - rate g / (sqrt(a') + epsilon). T. Tieleman and G. Hinton, 2012."""
     mean_square = rho * mean_square + (1.0 - rho) * square(gradient)
     return param - rate * gradient / (sqrt(mean_square) + epsilon), mean_square
@@ -41,7 +45,13 @@ def adagrad_update(param: Tensor, gradient: Tensor, total: Tensor, rate: Tensor,
 
 @composite
 def adadelta_update(
-    param: Tensor, gradient: Tensor, mean_square: Tensor, mean_step: Tensor, rate: Tensor, rho=0.95, epsilon=1e-7
+    param: Tensor,
+    gradient: Tensor,
+    mean_square: Tensor,
+    mean_step: Tensor,
+    rate: Tensor,
+    rho=0.95,
+    epsilon=1e-7,
 ):
     """a' = rho a + (1 - rho) g^2; s = g sqrt(d + epsilon) / sqrt(a' + epsilon); param - rate s;
     d' = rho d + (1 - rho) s^2. M. Zeiler, 2012."""

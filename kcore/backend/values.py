@@ -44,7 +44,11 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
 
 
 def placeholder(
-    shape: Any = None, ndim: int | None = None, dtype: Any = None, sparse: bool = False, name: str | None = None
+    shape: Any = None,
+    ndim: int | None = None,
+    dtype: Any = None,
+    sparse: bool = False,
+    name: str | None = None,
 ) -> Placeholder:
     """A tensor to be fed. Give `shape` (None where unknown) or `ndim`."""
     if shape is None:
@@ -120,7 +124,9 @@ def to_dense(tensor: Any) -> Any:
 def is_keras_tensor(x: Any) -> bool:
     """True for outputs of layers and `Input()`. Raises ValueError for what is no tensor at all."""
     if not isinstance(x, SymbolicTensor):
-        raise SymbolicTensorKindError(f"is_keras_tensor() takes a symbolic tensor; {type(x).__name__} was given.")
+        raise SymbolicTensorKindError(
+            f"is_keras_tensor() takes a symbolic tensor; {type(x).__name__} was given."
+        )
     return hasattr(x, "_keras_history")
 
 
@@ -136,7 +142,9 @@ def eval(x: Any) -> np.ndarray:
 def get_value(x: Any) -> np.ndarray:
     """The value of a variable (a copy)."""
     if not isinstance(x, Variable):
-        raise SymbolicTensorError(f"get_value() takes a variable; {x!r} was given. Use K.eval for other tensors.")
+        raise SymbolicTensorError(
+            f"get_value() takes a variable; {x!r} was given. Use K.eval for other tensors."
+        )
     return x.numpy()
 
 

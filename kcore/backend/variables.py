@@ -121,7 +121,8 @@ class Update:
             raise TypeError(f"only a variable can be updated; {variable!r} is none. Make it with K.variable.")
         tensor = cast_to(as_tensor(value), variable.dtype)
         if len(tensor.shape) != len(variable.shape) or any(
-            a is not None and b is not None and a != b for a, b in zip(tensor.shape, variable.shape, strict=True)
+            a is not None and b is not None and a != b
+            for a, b in zip(tensor.shape, variable.shape, strict=True)
         ):
             raise ShapeError(
                 f"variable {variable.name!r} of shape {describe(variable.shape)} cannot take a value of shape "

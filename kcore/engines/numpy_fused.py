@@ -81,7 +81,9 @@ def sparse_softmax_cross_entropy(target, logits):
     classes = logits.shape[-1]
     inside = (target >= 0) & (target < classes)  # elsewhere one_hot, and so the result, is 0
     places = np.where(inside, target, 0)[..., None]
-    return np.where(inside, -np.take_along_axis(log_softmax(logits), places, -1)[..., 0], logits.dtype.type(0))
+    return np.where(
+        inside, -np.take_along_axis(log_softmax(logits), places, -1)[..., 0], logits.dtype.type(0)
+    )
 
 
 # normalisation ----------------------------------------------------------------------------------------------

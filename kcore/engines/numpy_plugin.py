@@ -13,4 +13,6 @@ def _load() -> Any:
 
 @hookimpl
 def kcore_backends() -> list[BackendSpec]:
-    return [BackendSpec(name="numpy", load=_load, priority=0, description="built in: NumPy, no further package")]
+    return [
+        BackendSpec(name="numpy", load=_load, priority=0, description="built in: NumPy, no further package")
+    ]

@@ -42,7 +42,9 @@ class Settings:
 
     def set_floatx(self, value: str) -> None:
         if value not in ("float16", "bfloat16", "float32", "float64"):
-            raise ArgumentError(f"floatx {value!r} is not known; use 'float16', 'bfloat16', 'float32' or 'float64'.")
+            raise ArgumentError(
+                f"floatx {value!r} is not known; use 'float16', 'bfloat16', 'float32' or 'float64'."
+            )
         self.floatx = str(value)
 
     def set_epsilon(self, value: float) -> None:
@@ -50,7 +52,9 @@ class Settings:
 
     def set_image_data_format(self, value: str) -> None:
         if value not in ("channels_first", "channels_last"):
-            raise ArgumentError(f"image_data_format {value!r} is not known; use 'channels_last' or 'channels_first'.")
+            raise ArgumentError(
+                f"image_data_format {value!r} is not known; use 'channels_last' or 'channels_first'."
+            )
         self.image_data_format = str(value)
 
 

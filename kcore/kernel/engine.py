@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -158,16 +158,17 @@ class Interpreter:
 
             return general
         if len(inputs) == 1:
-            (a,) = inputs
+            a: Any = inputs[0]
             if not attributes:
                 return lambda table: function(table[a])
             return lambda table: function(table[a], **attributes)
         if len(inputs) == 2:
-            a, b = inputs
+            a, b = cast("tuple[int, int]", inputs)
             if not attributes:
                 return lambda table: function(table[a], table[b])
             return lambda table: function(table[a], table[b], **attributes)
-        return lambda table: function(*[table[i] for i in inputs], **attributes)
+        slots = cast("tuple[int, ...]", inputs)
+        return lambda table: function(*[table[i] for i in slots], **attributes)
 
     def _run(self, values: Sequence[Any]) -> list[Any]:
         table = self._template.copy()
@@ -196,9 +197,13 @@ class Interpreter:
     def __call__(self, *inputs: Any) -> list[Any]:
         program, engine = self.program, self.engine
         if len(inputs) != len(program.inputs):
-            raise ArgumentError(f"{program.name} takes {len(program.inputs)} inputs; {len(inputs)} were given.")
+            raise ArgumentError(
+                f"{program.name} takes {len(program.inputs)} inputs; {len(inputs)} were given."
+            )
         values = [
-            v if engine.is_tensor(v) and not isinstance(v, np.ndarray) else engine.from_numpy(v, program.specs[s].dtype)
+            v
+            if engine.is_tensor(v) and not isinstance(v, np.ndarray)
+            else engine.from_numpy(v, program.specs[s].dtype)
             for v, s in zip(inputs, program.inputs, strict=True)
         ]
         table = self._run(values)

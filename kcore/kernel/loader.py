@@ -96,7 +96,9 @@ def load_all(candidates: Iterable[Candidate]) -> None:
             info.state, info.reason = "set aside", _told(error)
             _refuse(info)
             if strict:
-                raise PluginError(f"plug-in {info.name!r} ({info.origin}) cannot be used: {info.reason}") from error
+                raise PluginError(
+                    f"plug-in {info.name!r} ({info.origin}) cannot be used: {info.reason}"
+                ) from error
 
 
 def _told(error: Exception) -> str:
@@ -205,8 +207,8 @@ def _refuse(info: PluginInfo) -> None:
             registries[family].refused[name] = f"{name!r} would come from {info.origin}: {info.reason}"
     if not info.gives:  # it never got to say what it gives: its names may be anything
         reason = f"plug-in {info.name!r} ({info.origin}) was set aside: {info.reason}"
-        for family in registries.values():
-            family.broken.append(reason)
+        for registry in registries.values():
+            registry.broken.append(reason)
 
 
 set_discovery(discover)

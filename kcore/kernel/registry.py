@@ -92,7 +92,9 @@ class BackendRegistry(Registry):
             ) from error
 
     def _unknown(self, name: str) -> Exception:
-        text = f"no engine named {name!r}.{nearest(name, {*self.entries, *INSTALL_HINTS})}\n{self._installed()}"
+        text = (
+            f"no engine named {name!r}.{nearest(name, {*self.entries, *INSTALL_HINTS})}\n{self._installed()}"
+        )
         if name in self.refused:
             text += f"\n  {self.refused[name]}"
         elif name in INSTALL_HINTS:

@@ -1,37 +1,56 @@
 """All layers: kcore's own by import, those of plug-ins by name (`kcore.layers.X`)."""
 
-import pkgutil
-from importlib import import_module
+from __future__ import annotations
+
 from typing import Any
 
 from .. import objects
 from ..errors import UnknownName
 from ..kernel.registry import registries
+from . import (
+    advanced_activations,
+    convolutional,
+    convolutional_recurrent,
+    core,
+    embeddings,
+    legacy,
+    local,
+    merge,
+    noise,
+    normalization,
+    pooling,
+    recurrent,
+    recurrent_cells,
+    wrappers,
+)
 from .base import Input, InputLayer, InputSpec, Layer
+from .legacy import AtrousConvolution1D, AtrousConvolution2D
+from .merge import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 
-# a family is a file; whatever public layers (and functions that apply them) it defines are names of this package
-_FAMILIES = [m.name for m in pkgutil.iter_modules(__path__) if m.name != "base"]
+_FAMILIES = (
+    advanced_activations, convolutional, convolutional_recurrent, core, embeddings, legacy, local, merge, noise,
+    normalization, pooling, recurrent, recurrent_cells, wrappers,
+)  # fmt: skip
+cudnn_recurrent = recurrent  # Keras 2's path to CuDNNGRU and CuDNNLSTM
 
-
-def _names_of(family: str) -> dict[str, Any]:
-    module = import_module(f"{__name__}.{family}")
-    return {
-        name: value
-        for name, value in vars(module).items()
-        if not name.startswith("_") and getattr(value, "__module__", "") == module.__name__
-    }
-
-
+# the layers that a family's file defines are names of this package, aliases included
 for _family in _FAMILIES:
-    globals().update(_names_of(_family))
+    globals().update(
+        {
+            name: value
+            for name, value in vars(_family).items()
+            if not name.startswith("_") and isinstance(value, type) and issubclass(value, Layer)
+        }
+    )
 
 
 def serialize(layer: Layer) -> dict[str, Any]:
+    """A layer as {'class_name', 'config'}."""
     return objects.serialize(layer)
 
 
 def deserialize(config: Any, custom_objects: Any = None) -> Layer:
-    """A layer or model from its config."""
+    """The layer or model that a config describes. Raises UnknownName for a class that nobody registered."""
     return objects.deserialize("layers", config, custom_objects)
 
 
@@ -45,4 +64,8 @@ def __getattr__(name: str) -> Any:
         raise AttributeError(str(error)) from None
 
 
-__all__ = ["Input", "InputLayer", "InputSpec", "Layer", "deserialize", "serialize"]
+__all__ = [
+    "AtrousConvolution1D", "AtrousConvolution2D", "Input", "InputLayer", "InputSpec", "Layer", "add", "average",
+    "concatenate", "deserialize", "dot", "maximum", "minimum", "multiply", "serialize", "subtract",
+    *sorted(n for n, v in list(globals().items()) if isinstance(v, type) and issubclass(v, Layer) and n[0] != "_"),
+]  # fmt: skip

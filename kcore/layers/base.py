@@ -228,7 +228,9 @@ class Layer:
         if isinstance(initializer, (int, float)):
             make = initializers.Constant(initializer)
         if any(d is None for d in shape):
-            raise ShapeError(f"{self._told()}: weight {name!r} would have shape {describe(shape)}; all sizes are needed.")
+            raise ShapeError(
+                f"{self._told()}: weight {name!r} would have shape {describe(shape)}; all sizes are needed."
+            )
         value = _initial_value(make, shape, dtype)
         weight = Variable(
             value, dtype, f"{self.name}/{name or 'weight'}:0", trainable, constraints.get(constraint),
@@ -261,7 +263,9 @@ class Layer:
 
     def count_params(self) -> int:
         if not self.built:
-            raise ShapeError(f"{self._told()} is not built yet, so its weights cannot be counted. Call or build() it.")
+            raise ShapeError(
+                f"{self._told()} is not built yet, so its weights cannot be counted. Call or build() it."
+            )
         return sum(int(np.prod(w.shape, dtype=int)) for w in self.weights)
 
     # losses, updates, metrics -------------------------------------------------------------------------------
@@ -352,11 +356,15 @@ class Layer:
             return self._on_arrays(inputs, kwargs)
         for x in values:
             if not isinstance(x, SymbolicTensor):
-                raise ArgumentError(f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given.")
+                raise ArgumentError(
+                    f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given."
+                )
         outputs, masks_in, masks_out = self._apply(inputs, kwargs)
         return self._record(values, outputs, masks_in, masks_out, kwargs)
 
-    def _record(self, inputs: list[Any], outputs: Any, masks_in: Any, masks_out: Any, kwargs: dict[str, Any]) -> Any:
+    def _record(
+        self, inputs: list[Any], outputs: Any, masks_in: Any, masks_out: Any, kwargs: dict[str, Any]
+    ) -> Any:
         """Notes this call as a node; the outputs then know where they come from."""
         listed = to_list(outputs)
         masks = to_list(masks_out) if isinstance(masks_out, (list, tuple)) else [masks_out] * len(listed)
@@ -423,8 +431,14 @@ class Layer:
     def _on_arrays(self, inputs: Any, kwargs: dict[str, Any]) -> Any:
         """Computes on arrays, through a function that is traced once per shapes and types."""
         several = isinstance(inputs, (list, tuple))
-        arrays = [x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x) for x in to_list(inputs)]
-        key = (several, repr(sorted(kwargs.items())), tuple((tuple(a.shape[1:]), str(a.dtype)) for a in arrays))
+        arrays = [
+            x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x) for x in to_list(inputs)
+        ]
+        key = (
+            several,
+            repr(sorted(kwargs.items())),
+            tuple((tuple(a.shape[1:]), str(a.dtype)) for a in arrays),
+        )
         function = self._array_functions.get(key)
         if function is None:
             holders = [_placeholder_for(a) for a in arrays]
@@ -453,9 +467,13 @@ class Layer:
     # where it stands in a graph -----------------------------------------------------------------------------
     def _at(self, index: int, what: str, attribute: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(f"{self._told()} was never called, so it has no {what}. Call it on a tensor first.")
+            raise AttributeError(
+                f"{self._told()} was never called, so it has no {what}. Call it on a tensor first."
+            )
         if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):
-            raise ValueError(f"{self._told()} has {len(self._inbound_nodes)} calls; {what} of call {index} was asked for.")
+            raise ValueError(
+                f"{self._told()} has {len(self._inbound_nodes)} calls; {what} of call {index} was asked for."
+            )
         return unpack(getattr(self._inbound_nodes[index], attribute))
 
     def _only(self, what: str, attribute: str) -> Any:
@@ -635,7 +653,9 @@ def Input(
     if batch_shape is None and tensor is None:
         shape = (shape,) if isinstance(shape, int) else shape
         batch_shape = (None, *shape)
-    layer = InputLayer(batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor)
+    layer = InputLayer(
+        batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor
+    )
     return layer._inbound_nodes[0].output_tensors[0]
 
 

@@ -1,92 +1,117 @@
-"""Convolutions over one, two and three spatial axes."""
+"""Convolutions over one, two and three spatial axes, transposed and by channel; resizing, padding, cropping."""
 
 from __future__ import annotations
 
-from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
 from .base import InputSpec, Layer
-
-_PADDINGS = ("valid", "same", "causal")
+from .settings import keep, told, weight_settings
 
 
 def sizes(value, rank, name, layer):
-    """A number or a sequence as a tuple of `rank` numbers."""
-    found = (value,) * rank if isinstance(value, int) else tuple(int(v) for v in value)
-    if len(found) != rank:
-        raise ArgumentError(f"{layer}: {name}={value!r}; one number or {rank} are needed.")
-    return found
+    """A number or a sequence as a tuple of `rank` numbers of at least 1."""
+    found = tuple(value) if hasattr(value, "__iter__") else (value,) * rank
+    if len(found) != rank or any(v is None or int(v) != v or v < 1 for v in found):
+        raise ArgumentError(f"{layer}: {name}={value!r}; a whole number above 0, or {rank} of them, is needed.")
+    return tuple(int(v) for v in found)
 
 
-class _Conv(Layer):
-    """activation(convolution(inputs, kernel) + bias)."""
+class _Spatial(Layer):
+    """A layer on (batch, *spatial, channels), or with channels first; `rank` spatial axes."""
 
-    def __init__(
-        self, rank, filters, kernel_size, strides=1, padding="valid", data_format=None, dilation_rate=1,
-        activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
-        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
-        bias_constraint=None, **kwargs,
-    ):  # fmt: skip
-        super().__init__(**kwargs)
-        told = self._told()
-        self.rank, self.filters = rank, filters
-        self.kernel_size = sizes(kernel_size, rank, "kernel_size", told)
-        self.strides = sizes(strides, rank, "strides", told)
-        self.dilation_rate = sizes(dilation_rate, rank, "dilation_rate", told)
-        self.padding = str(padding).lower()
-        if self.padding not in _PADDINGS or (self.padding == "causal" and rank != 1):
-            raise ArgumentError(f"{told}: padding={padding!r}; use 'valid' or 'same' ('causal' for Conv1D).")
-        self.data_format = K.normalize_data_format(data_format)
-        self.activation = activations.get(activation)
-        self.use_bias = use_bias
-        self.kernel_initializer = initializers.get(kernel_initializer)
-        self.bias_initializer = initializers.get(bias_initializer)
-        self.kernel_regularizer = regularizers.get(kernel_regularizer)
-        self.bias_regularizer = regularizers.get(bias_regularizer)
-        self.activity_regularizer = regularizers.get(activity_regularizer)
-        self.kernel_constraint = constraints.get(kernel_constraint)
-        self.bias_constraint = constraints.get(bias_constraint)
-        self.input_spec = InputSpec(ndim=rank + 2)
+    rank = 2
 
+    def _spatial_axes(self):
+        start = 2 if self.data_format == "channels_first" else 1
+        return range(start, start + self.rank)
+
+    @property
     def _channel_axis(self):
         return 1 if self.data_format == "channels_first" else -1
 
-    def _channels(self, input_shape):
-        found = input_shape[self._channel_axis()]
-        if found is None:
-            raise ShapeError(f"{self._told()} needs a known number of channels; shape {describe(tuple(input_shape))}.")
-        return found
+    def _with_spatial(self, shape, change, channels=None):
+        """`shape` with its spatial sizes changed: `change(sizes)`; and with other channels, if given."""
+        made = list(shape)
+        axes = list(self._spatial_axes())
+        try:
+            changed = change(tuple(made[a] for a in axes))
+        except ShapeError as error:
+            raise ShapeError(f"{self._told()}: input 0 has shape {describe(tuple(shape))}; {error}") from None
+        for axis, size in zip(axes, changed, strict=True):
+            made[axis] = size
+        if channels is not None:
+            made[self._channel_axis] = channels
+        return tuple(made)
 
-    def _kernel_shape(self, channels):
-        return (*self.kernel_size, channels, self.filters)
+
+_SETTINGS = (
+    "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
+    "kernel_initializer", "bias_initializer", "kernel_regularizer", "bias_regularizer", "activity_regularizer",
+    "kernel_constraint", "bias_constraint",
+)  # fmt: skip
+
+
+class _Conv(_Spatial):
+    """activation(convolution(inputs, kernel) + bias).
+
+    Input: (batch, *spatial, channels), channels known. Weights: kernel (*kernel_size, channels, filters),
+    bias (filters,).
+    """
+
+    settings = _SETTINGS
+    _paddings: tuple[str, ...] = ("valid", "same")
+
+    def __init__(self, given, **kwargs):
+        super().__init__(**kwargs)
+        keep(self, self.settings, given)
+        for name in ("kernel_size", "strides", "dilation_rate"):
+            setattr(self, name, sizes(given.get(name, 1), self.rank, name, self._told()))
+        self.padding = str(self.padding).lower()
+        if self.padding not in self._paddings:
+            raise ArgumentError(f"{self._told()}: padding={self.padding!r}; use one of {', '.join(self._paddings)}.")
+        self.data_format = K.normalize_data_format(self.data_format)
+        if self.padding == "causal" and self.data_format != "channels_last":
+            raise ArgumentError(f"{self._told()}: padding='causal' goes with data_format='channels_last' only.")
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _channels(self, input_shape):
+        found = input_shape[self._channel_axis]
+        if found is None:
+            raise ShapeError(
+                f"{self._told()}: input 0 has shape {describe(tuple(input_shape))}; the number of channels must be known. "
+                "Give input_shape=(..., channels)."
+            )
+        return found
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
-        self.kernel = self.add_weight(
-            "kernel", self._kernel_shape(channels), initializer=self.kernel_initializer,
-            regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
-        )  # fmt: skip
-        self._add_bias(self.filters)
-        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis(): channels})
-        self.built = True
-
-    def _add_bias(self, size):
+        self._add_kernels(channels)
         self.bias = None
         if self.use_bias:
-            self.bias = self.add_weight(
-                "bias", (size,), initializer=self.bias_initializer, regularizer=self.bias_regularizer,
-                constraint=self.bias_constraint,
-            )  # fmt: skip
+            size = self._output_channels(channels)
+            self.bias = self.add_weight("bias", (size,), **weight_settings(self, "bias"))
+        self.input_spec = InputSpec(ndim=self.rank + 2, axes={self._channel_axis: channels})
+        self.built = True
+
+    def _add_kernels(self, channels):
+        self.kernel = self.add_weight(
+            "kernel", (*self.kernel_size, channels, self.filters), **weight_settings(self, "kernel")
+        )
+
+    def _output_channels(self, channels):
+        return self.filters
 
     def _convolved(self, inputs):
-        plain = self.rank == 1
         run = {1: K.conv1d, 2: K.conv2d, 3: K.conv3d}[self.rank]
-        return run(
-            inputs, self.kernel, strides=self.strides[0] if plain else self.strides, padding=self.padding,
-            data_format=self.data_format, dilation_rate=self.dilation_rate[0] if plain else self.dilation_rate,
-        )  # fmt: skip
+        return run(inputs, self.kernel, **self._how())
+
+    def _how(self):
+        return {
+            "strides": self.strides, "padding": self.padding, "data_format": self.data_format,
+            "dilation_rate": self.dilation_rate,
+        }  # fmt: skip
 
     def call(self, inputs):
         outputs = self._convolved(inputs)
@@ -94,58 +119,429 @@ class _Conv(Layer):
             outputs = K.bias_add(outputs, self.bias, data_format=self.data_format)
         return self.activation(outputs)
 
-    def compute_output_shape(self, input_shape):
-        first = self.data_format == "channels_first"
-        spatial = tuple(input_shape[2:] if first else input_shape[1:-1])
-        lengths = output_lengths(spatial, self.kernel_size, self.strides, self.dilation_rate, self.padding)
-        filters = self._output_channels(input_shape)
-        return (input_shape[0], filters, *lengths) if first else (input_shape[0], *lengths, filters)
+    def _lengths(self, lengths):
+        padding = self.padding
+        if padding == "causal":
+            padding = (((self.kernel_size[0] - 1) * self.dilation_rate[0], 0),)
+        return output_lengths(lengths, self.kernel_size, self.strides, self.dilation_rate, padding)
 
-    def _output_channels(self, input_shape):
-        return self.filters
+    def compute_output_shape(self, input_shape):
+        channels = self._output_channels(input_shape[self._channel_axis])
+        return self._with_spatial(input_shape, self._lengths, channels)
 
     def get_config(self):
-        return {
-            **super().get_config(),
-            "filters": self.filters,
-            "kernel_size": self.kernel_size,
-            "strides": self.strides,
-            "padding": self.padding,
-            "data_format": self.data_format,
-            "dilation_rate": self.dilation_rate,
-            "activation": activations.serialize(self.activation),
-            "use_bias": self.use_bias,
-            "kernel_initializer": initializers.serialize(self.kernel_initializer),
-            "bias_initializer": initializers.serialize(self.bias_initializer),
-            "kernel_regularizer": regularizers.serialize(self.kernel_regularizer),
-            "bias_regularizer": regularizers.serialize(self.bias_regularizer),
-            "activity_regularizer": regularizers.serialize(self.activity_regularizer),
-            "kernel_constraint": constraints.serialize(self.kernel_constraint),
-            "bias_constraint": constraints.serialize(self.bias_constraint),
-        }
+        return {**super().get_config(), **told(self, self.settings)}
 
 
 class Conv1D(_Conv):
-    """(batch, steps, channels) -> (batch, new steps, filters); 'causal' looks only back."""
+    """(batch, steps, channels) -> (batch, new steps, filters). padding='causal' looks only back."""
 
-    def __init__(self, filters, kernel_size, strides=1, padding="valid", data_format="channels_last", **kwargs):
-        super().__init__(1, filters, kernel_size, strides, padding, data_format, **kwargs)
-        if self.padding == "causal" and self.data_format != "channels_last":
-            raise ArgumentError(f"{self._told()}: padding='causal' works with data_format='channels_last' only.")
+    rank, _paddings = 1, ("valid", "same", "causal")
+
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="valid", data_format="channels_last", dilation_rate=1,
+        activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
 
 
 class Conv2D(_Conv):
     """(batch, rows, cols, channels) -> (batch, new rows, new cols, filters)."""
 
-    def __init__(self, filters, kernel_size, strides=(1, 1), padding="valid", data_format=None, **kwargs):
-        super().__init__(2, filters, kernel_size, strides, padding, data_format, **kwargs)
+    rank = 2
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1),
+        activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
 
 
 class Conv3D(_Conv):
     """(batch, dim1, dim2, dim3, channels) -> (batch, new dims..., filters)."""
 
-    def __init__(self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None, **kwargs):
-        super().__init__(3, filters, kernel_size, strides, padding, data_format, **kwargs)
+    rank = 3
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1, 1), padding="valid", data_format=None, dilation_rate=(1, 1, 1),
+        activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
+
+
+# transposed ------------------------------------------------------------------------------------------------------
+def transposed_length(length, stride, size, padding, output_padding, dilation=1):
+    """The size of a transposed convolution's output along one axis; None if `length` is unknown.
+
+    `output_padding` None: the whole of what the windows reach, Keras 2.3.1's rule.
+    """
+    if length is None:
+        return None
+    window = (size - 1) * dilation + 1
+    if output_padding is None:
+        return length * stride + (max(window - stride, 0) if padding == "valid" else 0)
+    cut = window // 2 if padding == "same" else 0
+    return (length - 1) * stride + window - 2 * cut + output_padding
+
+
+class _ConvTranspose:
+    """The gradient of a convolution as a layer. Weights: kernel (*kernel_size, filters, channels), bias (filters,)."""
+
+    def __init__(self, given, **kwargs):
+        super().__init__(given, **kwargs)
+        if self.output_padding is not None:
+            padding = self.output_padding
+            self.output_padding = tuple(padding) if hasattr(padding, "__iter__") else (padding,) * self.rank
+            for stride, pad in zip(self.strides, self.output_padding, strict=True):
+                if pad >= stride:
+                    raise ArgumentError(
+                        f"{self._told()}: output_padding={self.output_padding} must be below strides={self.strides}."
+                    )
+
+    def _add_kernels(self, channels):
+        self.kernel = self.add_weight(
+            "kernel", (*self.kernel_size, self.filters, channels), **weight_settings(self, "kernel")
+        )
+
+    def _lengths(self, lengths):
+        padding = self.output_padding or (None,) * self.rank
+        each = zip(lengths, self.strides, self.kernel_size, padding, self.dilation_rate, strict=True)
+        return [None if n is None else transposed_length(n, s, k, self.padding, p, d) for n, s, k, p, d in each]
+
+    def _convolved(self, inputs):
+        static, dynamic = K.int_shape(inputs), K.shape(inputs)
+        known = [dynamic[i] if size is None else size for i, size in enumerate(static)]
+        shape = self._with_spatial(known, self._lengths, self.filters)
+        how = self._how()
+        if self.rank == 3:
+            how.pop("dilation_rate")
+        run = {2: K.conv2d_transpose, 3: K.conv3d_transpose}[self.rank]
+        return run(inputs, self.kernel, shape, **how)
+
+
+class Conv2DTranspose(_ConvTranspose, Conv2D):
+    """(batch, rows, cols, channels) -> (batch, new rows, new cols, filters), larger by the strides."""
+
+    settings = (*_SETTINGS, "output_padding")
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1), padding="valid", output_padding=None, data_format=None,
+        dilation_rate=(1, 1), activation=None, use_bias=True, kernel_initializer="glorot_uniform",
+        bias_initializer="zeros", kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+        kernel_constraint=None, bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        _ConvTranspose.__init__(self, locals(), **kwargs)
+
+
+class Conv3DTranspose(_ConvTranspose, Conv3D):
+    """(batch, dim1, dim2, dim3, channels) -> (batch, new dims..., filters), larger by the strides."""
+
+    settings = (*(s for s in _SETTINGS if s != "dilation_rate"), "output_padding")
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1, 1), padding="valid", output_padding=None, data_format=None,
+        activation=None, use_bias=True, kernel_initializer="glorot_uniform", bias_initializer="zeros",
+        kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
+        bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        _ConvTranspose.__init__(self, locals(), **kwargs)
+
+
+# by channel ------------------------------------------------------------------------------------------------------
+_DEPTHWISE = tuple(s.replace("kernel_", "depthwise_") if s != "kernel_size" else s for s in _SETTINGS)
+
+
+class DepthwiseConv2D(_Conv):
+    """Convolves each channel alone: (batch, rows, cols, channels) -> (batch, ..., channels * depth_multiplier).
+
+    Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), bias (channels * depth_multiplier,).
+    """
+
+    rank = 2
+    settings = (*_DEPTHWISE[1:], "depth_multiplier")
+
+    def __init__(
+        self, kernel_size, strides=(1, 1), padding="valid", depth_multiplier=1, data_format=None,
+        dilation_rate=(1, 1), activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
+        bias_initializer="zeros", depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
+        depthwise_constraint=None, bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
+
+    def _add_kernels(self, channels):
+        self.depthwise_kernel = self.add_weight(
+            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), **weight_settings(self, "depthwise")
+        )
+
+    def _output_channels(self, channels):
+        return None if channels is None else channels * self.depth_multiplier
+
+    def _convolved(self, inputs):
+        return K.depthwise_conv2d(inputs, self.depthwise_kernel, **self._how())
+
+
+class _SeparableConv(_Conv):
+    """A convolution of each channel alone, then one of size 1 across channels.
+
+    Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), pointwise_kernel (1, ...,
+    channels * depth_multiplier, filters), bias (filters,).
+    """
+
+    settings = (
+        *_DEPTHWISE, "depth_multiplier", "pointwise_initializer", "pointwise_regularizer", "pointwise_constraint"
+    )  # fmt: skip
+
+    def _add_kernels(self, channels):
+        self.depthwise_kernel = self.add_weight(
+            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), **weight_settings(self, "depthwise")
+        )
+        ones = (1,) * self.rank
+        self.pointwise_kernel = self.add_weight(
+            "pointwise_kernel", (*ones, channels * self.depth_multiplier, self.filters),
+            **weight_settings(self, "pointwise"),
+        )  # fmt: skip
+
+    def _convolved(self, inputs):
+        run = {1: K.separable_conv1d, 2: K.separable_conv2d}[self.rank]
+        return run(inputs, self.depthwise_kernel, self.pointwise_kernel, **self._how())
+
+
+class SeparableConv1D(_SeparableConv):
+    """(batch, steps, channels) -> (batch, new steps, filters)."""
+
+    rank, _paddings = 1, ("valid", "same", "causal")
+
+    def __init__(
+        self, filters, kernel_size, strides=1, padding="valid", data_format="channels_last", dilation_rate=1,
+        depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
+        pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
+        pointwise_constraint=None, bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
+
+
+class SeparableConv2D(_SeparableConv):
+    """(batch, rows, cols, channels) -> (batch, new rows, new cols, filters)."""
+
+    rank = 2
+
+    def __init__(
+        self, filters, kernel_size, strides=(1, 1), padding="valid", data_format=None, dilation_rate=(1, 1),
+        depth_multiplier=1, activation=None, use_bias=True, depthwise_initializer="glorot_uniform",
+        pointwise_initializer="glorot_uniform", bias_initializer="zeros", depthwise_regularizer=None,
+        pointwise_regularizer=None, bias_regularizer=None, activity_regularizer=None, depthwise_constraint=None,
+        pointwise_constraint=None, bias_constraint=None, **kwargs,
+    ):  # fmt: skip
+        super().__init__(locals(), **kwargs)
+
+
+# resizing, padding, cropping --------------------------------------------------------------------------------------
+class _UpSampling(_Spatial):
+    """Repeats rows, columns, ... `size` times."""
+
+    def __init__(self, size, data_format, **kwargs):
+        super().__init__(**kwargs)
+        self.size = sizes(size, self.rank, "size", self._told())
+        self.data_format = K.normalize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def compute_output_shape(self, input_shape):
+        def scaled(lengths):
+            return [None if n is None else n * s for n, s in zip(lengths, self.size, strict=True)]
+
+        return self._with_spatial(input_shape, scaled)
+
+    def get_config(self):
+        return {**super().get_config(), "size": self.size, "data_format": self.data_format}
+
+
+class UpSampling1D(_UpSampling):
+    """(batch, steps, features) -> (batch, steps * size, features)."""
+
+    rank = 1
+
+    def __init__(self, size=2, **kwargs):
+        super().__init__(size, "channels_last", **kwargs)
+
+    def call(self, inputs):
+        return K.repeat_elements(inputs, self.size[0], axis=1)
+
+    def get_config(self):
+        config = {**super().get_config(), "size": self.size[0]}
+        del config["data_format"]
+        return config
+
+
+class UpSampling2D(_UpSampling):
+    """(batch, rows, cols, channels), rows and columns times `size`; interpolation 'nearest' or 'bilinear'."""
+
+    rank = 2
+
+    def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
+        super().__init__(size, data_format, **kwargs)
+        if interpolation not in ("nearest", "bilinear"):
+            raise ArgumentError(f"{self._told()}: interpolation={interpolation!r}; use 'nearest' or 'bilinear'.")
+        self.interpolation = interpolation
+
+    def call(self, inputs):
+        return K.resize_images(inputs, *self.size, self.data_format, interpolation=self.interpolation)
+
+    def get_config(self):
+        return {**super().get_config(), "interpolation": self.interpolation}
+
+
+class UpSampling3D(_UpSampling):
+    """(batch, dim1, dim2, dim3, channels), the dims times `size`."""
+
+    rank = 3
+
+    def __init__(self, size=(2, 2, 2), data_format=None, **kwargs):
+        super().__init__(size, data_format, **kwargs)
+
+    def call(self, inputs):
+        return K.resize_volumes(inputs, *self.size, self.data_format)
+
+
+class _Edges(_Spatial):
+    """A layer that adds or removes pairs (before, after) at each spatial axis."""
+
+    _argument = "padding"
+
+    def __init__(self, amounts, data_format, **kwargs):
+        super().__init__(**kwargs)
+        setattr(self, self._argument, self._pairs(amounts))
+        self.data_format = K.normalize_data_format(data_format)
+        self.input_spec = InputSpec(ndim=self.rank + 2)
+
+    def _pairs(self, value):
+        """A number, one per axis, or one pair per axis as pairs; for one axis just the pair."""
+        listed = [value] * self.rank if not hasattr(value, "__iter__") else list(value)
+        if self.rank == 1:
+            listed = [listed if len(listed) == 2 else listed[0]]
+        pairs = [tuple(v) if hasattr(v, "__iter__") else (v, v) for v in listed]
+        flat = [v for pair in pairs for v in pair]
+        if len(pairs) != self.rank or len(flat) != 2 * self.rank or any(int(v) != v or v < 0 for v in flat):
+            raise ArgumentError(
+                f"{self._told()}: {self._argument}={value!r}; give a whole number, or for each of {self.rank} axes one, or "
+                "a pair (before, after)."
+            )
+        return pairs[0] if self.rank == 1 else tuple(pairs)
+
+    def _amounts(self):
+        kept = getattr(self, self._argument)
+        return (kept,) if self.rank == 1 else kept
+
+    def get_config(self):
+        config = {**super().get_config(), self._argument: getattr(self, self._argument)}
+        return config if self.rank == 1 else {**config, "data_format": self.data_format}
+
+
+class _ZeroPadding(_Edges):
+    """Zeros around the spatial axes."""
+
+    def compute_output_shape(self, input_shape):
+        def padded(lengths):
+            return [None if n is None else n + a + b for n, (a, b) in zip(lengths, self._amounts(), strict=True)]
+
+        return self._with_spatial(input_shape, padded)
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """(batch, steps, features) -> (batch, before + steps + after, features)."""
+
+    rank = 1
+
+    def __init__(self, padding=1, **kwargs):
+        super().__init__(padding, "channels_last", **kwargs)
+
+    def call(self, inputs):
+        return K.temporal_padding(inputs, padding=self.padding)
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around the images of (batch, rows, cols, channels)."""
+
+    rank = 2
+
+    def __init__(self, padding=(1, 1), data_format=None, **kwargs):
+        super().__init__(padding, data_format, **kwargs)
+
+    def call(self, inputs):
+        return K.spatial_2d_padding(inputs, padding=self.padding, data_format=self.data_format)
+
+
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around the volumes of (batch, dim1, dim2, dim3, channels)."""
+
+    rank = 3
+
+    def __init__(self, padding=(1, 1, 1), data_format=None, **kwargs):
+        super().__init__(padding, data_format, **kwargs)
+
+    def call(self, inputs):
+        return K.spatial_3d_padding(inputs, padding=self.padding, data_format=self.data_format)
+
+
+class _Cropping(_Edges):
+    """Cuts off the ends of the spatial axes."""
+
+    _argument = "cropping"
+
+    def compute_output_shape(self, input_shape):
+        def cropped(lengths):
+            return [None if n is None else n - a - b for n, (a, b) in zip(lengths, self._amounts(), strict=True)]
+
+        shape = self._with_spatial(input_shape, cropped)
+        if any(shape[axis] is not None and shape[axis] < 1 for axis in self._spatial_axes()):
+            raise ShapeError(
+                f"{self._told()}: input 0 has shape {describe(tuple(input_shape))}; cropping={self.cropping} leaves "
+                "nothing of it. Crop less."
+            )
+        return shape
+
+    def call(self, inputs):
+        self.compute_output_shape(K.int_shape(inputs))
+        key = [slice(None)] * K.ndim(inputs)
+        for axis, (before, after) in zip(self._spatial_axes(), self._amounts(), strict=True):
+            key[axis] = slice(before, -after if after else None)
+        return inputs[tuple(key)]
+
+
+class Cropping1D(_Cropping):
+    """(batch, steps, features) without the first and last steps."""
+
+    rank = 1
+
+    def __init__(self, cropping=(1, 1), **kwargs):
+        super().__init__(cropping, "channels_last", **kwargs)
+
+
+class Cropping2D(_Cropping):
+    """(batch, rows, cols, channels) without the edges of the images."""
+
+    rank = 2
+
+    def __init__(self, cropping=((0, 0), (0, 0)), data_format=None, **kwargs):
+        super().__init__(cropping, data_format, **kwargs)
+
+
+class Cropping3D(_Cropping):
+    """(batch, dim1, dim2, dim3, channels) without the edges of the volumes."""
+
+    rank = 3
+
+    def __init__(self, cropping=((1, 1), (1, 1), (1, 1)), data_format=None, **kwargs):
+        super().__init__(cropping, data_format, **kwargs)
 
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
+SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
+Deconvolution2D = Convolution2DTranspose = Conv2DTranspose
+Deconvolution3D = Convolution3DTranspose = Conv3DTranspose

@@ -47,7 +47,9 @@ class Dense(Layer):
     def build(self, input_shape):
         features = input_shape[-1]
         if features is None:
-            raise ShapeError(f"Dense {self.name!r} needs a known number of features; shape {describe(input_shape)}.")
+            raise ShapeError(
+                f"Dense {self.name!r} needs a known number of features; shape {describe(input_shape)}."
+            )
         self.kernel = self.add_weight(
             "kernel", (features, self.units), initializer=self.kernel_initializer,
             regularizer=self.kernel_regularizer, constraint=self.kernel_constraint,
@@ -219,7 +221,9 @@ class Reshape(Layer):
         shape = self.compute_output_shape(K.int_shape(inputs))[1:]
         if shape.count(None) > 1:
             shape = self.target_shape
-        return K.reshape(inputs, (-1, *shape) if None not in shape and -1 not in shape else (K.shape(inputs)[0], *shape))
+        return K.reshape(
+            inputs, (-1, *shape) if None not in shape and -1 not in shape else (K.shape(inputs)[0], *shape)
+        )
 
     def get_config(self):
         return {**super().get_config(), "target_shape": self.target_shape}
@@ -294,7 +298,9 @@ class Lambda(Layer):
 
     def get_config(self):
         function, kind = _described(self.function)
-        shape, shape_kind = _described(self._output_shape) if callable(self._output_shape) else (self._output_shape, "raw")
+        shape, shape_kind = (
+            _described(self._output_shape) if callable(self._output_shape) else (self._output_shape, "raw")
+        )
         return {
             **super().get_config(), "function": function, "function_type": kind, "output_shape": shape,
             "output_shape_type": shape_kind, "arguments": self.arguments,
@@ -320,14 +326,18 @@ def _described(function: Any) -> tuple[Any, str]:
     return (code, None, None), "lambda"
 
 
-_alive: dict[str, types.FunctionType] = {}  # lambdas that this process described: no code is ever run from a config
+_alive: dict[
+    str, types.FunctionType
+] = {}  # lambdas that this process described: no code is ever run from a config
 
 
 def _restored(value: Any, kind: str, custom_objects: dict[str, Any]) -> Any:
     if kind == "function" and isinstance(value, str):
         if value in custom_objects:
             return custom_objects[value]
-        raise ArgumentError(f"Lambda: function {value!r} is not known. Pass custom_objects={{{value!r}: function}}.")
+        raise ArgumentError(
+            f"Lambda: function {value!r} is not known. Pass custom_objects={{{value!r}: function}}."
+        )
     if kind == "lambda":
         code = value[0] if isinstance(value, (list, tuple)) else value
         if code in _alive:

@@ -46,7 +46,9 @@ class Embedding(Layer):
             return (*input_shape, self.output_dim)
         lengths = to_list(self.input_length)
         given = input_shape[1:]
-        if len(lengths) != len(given) or any(None not in (a, b) and a != b for a, b in zip(lengths, given, strict=True)):
+        if len(lengths) != len(given) or any(
+            None not in (a, b) and a != b for a, b in zip(lengths, given, strict=True)
+        ):
             raise ShapeError(
                 f"Embedding {self.name!r}: input_length={self.input_length}, but the input has shape "
                 f"{describe(tuple(input_shape))}."

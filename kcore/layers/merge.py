@@ -23,7 +23,9 @@ class _Merge(Layer):
 
     def _check_count(self, shapes: Any, least: int = 2) -> None:
         if not is_shape_list(shapes) or len(shapes) < least:
-            raise ArgumentError(f"{self._told()} merges a list of at least {least} inputs; {shapes!r} was given.")
+            raise ArgumentError(
+                f"{self._told()} merges a list of at least {least} inputs; {shapes!r} was given."
+            )
 
     def build(self, input_shape):
         self._check_count(input_shape)
@@ -122,7 +124,8 @@ class Concatenate(_Merge):
         merged: list[Any] = list(shapes[0])
         for shape in shapes[1:]:
             if len(shape) != rank or any(
-                i != axis and None not in (a, b) and a != b for i, (a, b) in enumerate(zip(merged, shape, strict=False))
+                i != axis and None not in (a, b) and a != b
+                for i, (a, b) in enumerate(zip(merged, shape, strict=False))
             ):
                 told = ", ".join(describe(s) for s in shapes)
                 raise ShapeError(

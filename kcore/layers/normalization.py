@@ -68,7 +68,13 @@ class BatchNormalization(Layer):
 
         def inference():
             return K.batch_normalization(
-                inputs, self.moving_mean, self.moving_variance, self.beta, self.gamma, axis=axis, epsilon=self.epsilon
+                inputs,
+                self.moving_mean,
+                self.moving_variance,
+                self.beta,
+                self.gamma,
+                axis=axis,
+                epsilon=self.epsilon,
             )
 
         if training in (0, False):

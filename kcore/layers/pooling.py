@@ -26,7 +26,9 @@ class _Pooling(Layer):
 
     def call(self, inputs):
         pool = {1: K.pool1d, 2: K.pool2d, 3: K.pool3d}[self._rank]
-        size, strides = (self.pool_size, self.strides) if self._rank > 1 else (self.pool_size[0], self.strides[0])
+        size, strides = (
+            (self.pool_size, self.strides) if self._rank > 1 else (self.pool_size[0], self.strides[0])
+        )
         return pool(inputs, size, strides, self.padding, self.data_format, self._mode)
 
     def compute_output_shape(self, input_shape):
@@ -97,7 +99,11 @@ class _GlobalPooling(Layer):
         self.input_spec = InputSpec(ndim=self._rank + 2)
 
     def _axes(self):
-        return list(range(2, self._rank + 2)) if self.data_format == "channels_first" else list(range(1, self._rank + 1))
+        return (
+            list(range(2, self._rank + 2))
+            if self.data_format == "channels_first"
+            else list(range(1, self._rank + 1))
+        )
 
     def call(self, inputs):
         return (K.max if self._max else K.mean)(inputs, axis=self._axes())

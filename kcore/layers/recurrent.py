@@ -35,7 +35,9 @@ def split_inputs(inputs, initial_state, constants, num_constants):
     """(inputs, initial states, constants) of a call in which they may all stand in one list."""
     if isinstance(inputs, (list, tuple)) and not (isinstance(inputs, tuple) and not inputs):
         if initial_state is not None or (constants is not None):
-            raise ArgumentError("initial states and constants are given either in the list of inputs or by keyword.")
+            raise ArgumentError(
+                "initial states and constants are given either in the list of inputs or by keyword."
+            )
         rest = list(inputs)
         if num_constants:
             rest, constants = rest[:-num_constants], rest[-num_constants:]
@@ -69,7 +71,9 @@ class RNN(Layer):
             kwargs["input_shape"] = (length, features)
         super().__init__(**kwargs)
         if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
-            raise ArgumentError(f"{self._told()}: {cell!r} is no cell: it needs call(inputs, states) and state_size.")
+            raise ArgumentError(
+                f"{self._told()}: {cell!r} is no cell: it needs call(inputs, states) and state_size."
+            )
         self.cell = cell
         self.return_sequences, self.return_state = return_sequences, return_state
         self.go_backwards, self.stateful, self.unroll = go_backwards, stateful, unroll
@@ -128,7 +132,9 @@ class RNN(Layer):
             return
         wanted = [s[1:] for s in self._state_shapes(tuple(values[0].shape))]
         if len(states) != len(wanted):
-            raise ArgumentError(f"{self._told()}: {len(states)} initial states were given; it has {len(wanted)}.")
+            raise ArgumentError(
+                f"{self._told()}: {len(states)} initial states were given; it has {len(wanted)}."
+            )
         for i, (state, shape) in enumerate(zip(states, wanted, strict=True)):
             found = tuple(state.shape)
             fits = len(found) == len(shape) + 1 and all(
@@ -225,7 +231,8 @@ class RNN(Layer):
         shapes = self._state_shapes(shape)
         if self._states is None:
             self._states = [
-                K.variable(np.zeros(s), dtype=self.dtype, name=f"{self.name}/state_{i}:0") for i, s in enumerate(shapes)
+                K.variable(np.zeros(s), dtype=self.dtype, name=f"{self.name}/state_{i}:0")
+                for i, s in enumerate(shapes)
             ]
         values = [np.zeros(s) for s in shapes] if states is None else to_list(states)
         if len(values) != len(shapes):
@@ -342,7 +349,14 @@ class LSTM(OwnCellRNN):
         super().__init__(locals(), **kwargs)
 
 
-_LEFT_OUT = ("activation", "recurrent_activation", "use_bias", "dropout", "recurrent_dropout", "implementation")
+_LEFT_OUT = (
+    "activation",
+    "recurrent_activation",
+    "use_bias",
+    "dropout",
+    "recurrent_dropout",
+    "implementation",
+)
 
 
 class _CuDNN(OwnCellRNN):
@@ -356,7 +370,10 @@ class _CuDNN(OwnCellRNN):
 class CuDNNGRU(_CuDNN):
     """GRU(reset_after=True) with weights as cuDNN's layers store them."""
 
-    cell_class, cell_settings = CuDNNGRUCell, tuple(n for n in GRU_SETTINGS if n not in (*_LEFT_OUT, "reset_after"))
+    cell_class, cell_settings = (
+        CuDNNGRUCell,
+        tuple(n for n in GRU_SETTINGS if n not in (*_LEFT_OUT, "reset_after")),
+    )
 
     def __init__(
         self, units, kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal",

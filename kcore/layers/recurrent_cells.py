@@ -99,7 +99,9 @@ class GatedCell(Layer):
             return None
         ones = K.ones([batch, size], dtype=self.dtype)
         count = self.gates if self.implementation == 1 else 1
-        return [K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)]
+        return [
+            K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)
+        ]
 
     def _mask(self, which):
         return self._masks[which] if self._masks else None
@@ -188,7 +190,9 @@ class GRUCell(GatedCell):
 
     def step(self, projected, states):
         before, masks = states[0], self._mask(1)
-        if masks is not None and len(masks) == 1:  # Keras 2.3.1, implementation 2: also where h is carried over
+        if (
+            masks is not None and len(masks) == 1
+        ):  # Keras 2.3.1, implementation 2: also where h is carried over
             before, masks = before * masks[0], None
         if self.reset_after:
             inner = self._through(before, self.recurrent_kernel, masks)
@@ -228,7 +232,9 @@ class LSTMCell(GatedCell):
     def _bias_start(self):
         if not self.unit_forget_bias:
             return {}
-        return {"initializer": forget_bias_of_one(self.bias_initializer, self.units, self.units, 2 * self.units)}
+        return {
+            "initializer": forget_bias_of_one(self.bias_initializer, self.units, self.units, 2 * self.units)
+        }
 
     def step(self, projected, states):
         hidden, carried = states
@@ -278,7 +284,11 @@ class CuDNNLSTMCell(_StoredLikeCuDNN, LSTMCell):
     def _bias_start(self):
         if not self.unit_forget_bias:
             return {}
-        return {"initializer": forget_bias_of_one(self.bias_initializer, 5 * self.units, self.units, 2 * self.units)}
+        return {
+            "initializer": forget_bias_of_one(
+                self.bias_initializer, 5 * self.units, self.units, 2 * self.units
+            )
+        }
 
 
 def state_sizes(cell):
@@ -307,7 +317,9 @@ class StackedRNNCells(Layer):
         super().__init__(**kwargs)
         for cell in cells:
             if not hasattr(cell, "call") or not hasattr(cell, "state_size"):
-                raise ArgumentError(f"{self._told()}: {cell!r} is no cell: it needs call(inputs, states) and state_size.")
+                raise ArgumentError(
+                    f"{self._told()}: {cell!r} is no cell: it needs call(inputs, states) and state_size."
+                )
         self.cells = list(cells)
 
     def _in_state_order(self):

@@ -36,4 +36,6 @@ def picked(names: Sequence[str], given: Mapping[str, Any]) -> dict[str, Any]:
 
 def weight_settings(layer: Any, kind: str) -> dict[str, Any]:
     """initializer, regularizer and constraint for `add_weight`; `kind` as in `kernel_initializer`."""
-    return {part: getattr(layer, f"{kind}_{part}", None) for part in ("initializer", "regularizer", "constraint")}
+    return {
+        part: getattr(layer, f"{kind}_{part}", None) for part in ("initializer", "regularizer", "constraint")
+    }

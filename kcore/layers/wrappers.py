@@ -1,33 +1,25 @@
-"""Layers around a layer."""
+"""Layers that apply another layer: to every time step, or in both directions of time."""
 
 from __future__ import annotations
 
-import copy
-from typing import Any
-
 from .. import backend as K
 from .. import objects
+from ..backend.tensor import SymbolicTensor
 from ..errors import ArgumentError, ShapeError
-from ..shapes import describe
 from .base import InputSpec, Layer, is_shape_list, to_list
+from .folding import samples_as_steps, steps_as_samples
+from .recurrent import joinable, split_inputs
+from .recurrent_cells import takes
 
 
 class Wrapper(Layer):
-    """Base of layers that apply an inner layer; its weights are theirs."""
+    """A layer around `layer`, whose weights and losses are its own."""
 
     def __init__(self, layer, **kwargs):
-        if not isinstance(layer, Layer):
-            raise ArgumentError(f"{type(self).__name__} wraps a layer; {layer!r} was given.")
         super().__init__(**kwargs)
+        if not isinstance(layer, Layer):
+            raise ArgumentError(f"{self._told()} wraps a layer; {layer!r} was given.")
         self.layer = layer
-
-    @property
-    def activity_regularizer(self):
-        return None
-
-    @activity_regularizer.setter
-    def activity_regularizer(self, value):
-        pass  # the inner layer applies its own
 
     def get_config(self):
         return {**super().get_config(), "layer": objects.config_of(self.layer)}
@@ -35,176 +27,188 @@ class Wrapper(Layer):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        layer = objects.deserialize("layers", config.pop("layer"), custom_objects)
-        return cls(layer, **config)
+        return cls(objects.deserialize("layers", config.pop("layer"), custom_objects), **config)
 
 
 class TimeDistributed(Wrapper):
-    """Applies a layer to every time step of (batch, time, ...)."""
+    """Applies `layer` to every step of (batch, time, ...), each with the same weights."""
 
     def __init__(self, layer, **kwargs):
         super().__init__(layer, **kwargs)
         self.supports_masking = True
+        self.input_spec = InputSpec(min_ndim=3)
 
     def build(self, input_shape):
-        if len(input_shape) < 3:
-            raise ShapeError(
-                f"{self._told()}: input has shape {describe(tuple(input_shape))}; (batch, time, ...) expected. Add a time axis."
-            )
-        self.input_spec = InputSpec(ndim=len(input_shape))
+        self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
         if not self.layer.built:
-            self.layer._build([(None, *input_shape[2:])])
+            self.layer._build([(input_shape[0], *input_shape[2:])])
         self.built = True
 
     def compute_output_shape(self, input_shape):
-        inner = self.layer.compute_output_shape((None, *input_shape[2:]))
-        return (*input_shape[:2], *inner[1:])
-
-    def _folded(self, x):
-        """(batch, time, ...) -> (batch * time, ...)."""
-        shape = K.int_shape(x)[2:]
-        if None in shape:
-            sizes = K.shape(x)
-            return K.reshape(x, (-1, *(sizes[i + 2] if d is None else d for i, d in enumerate(shape))))
-        return K.reshape(x, (-1, *shape))
+        inner = self.layer.compute_output_shape((input_shape[0], *input_shape[2:]))
+        return (inner[0], input_shape[1], *inner[1:])
 
     def call(self, inputs, training=None, mask=None):
-        kwargs = {}
-        code = type(self.layer).call.__code__
-        takes = code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
-        if "training" in takes:
-            kwargs["training"] = training
-        inner_mask = None
-        if mask is not None and "mask" in takes and K.ndim(mask) > 2:
-            inner_mask = self._folded(mask)
-        folded = self._folded(inputs)
-        outputs, _, _ = self.layer._run(folded, inner_mask, kwargs)
-        sizes = K.shape(inputs)
-        batch_time = [sizes[i] if d is None else d for i, d in enumerate(K.int_shape(inputs)[:2])]
-        rest = K.int_shape(outputs)[1:]
-        out_sizes = K.shape(outputs)
-        tail = [out_sizes[i + 1] if d is None else d for i, d in enumerate(rest)]
-        return K.reshape(outputs, (*batch_time, *tail))
+        given = {"training": training} if takes(self.layer, "training") else {}
+        inner_mask = self._inner_mask(mask)
+        if inner_mask is not None and takes(self.layer, "mask"):
+            given["mask"] = inner_mask
+        inner = steps_as_samples(inputs)
+        self.layer._check_inputs([inner])
+        output = self.layer.call(inner, **given)
+        if getattr(self.layer, "activity_regularizer", None) is not None:
+            self.add_loss([self.layer.activity_regularizer(output)], inputs)
+        return samples_as_steps(output, inputs)
 
     def compute_mask(self, inputs, mask=None):
-        """The inner layer's mask for each step, where it makes one; else the steps' own."""
-        inner = None if mask is None or K.ndim(mask) <= 2 else self._folded(mask)
-        made = self.layer.compute_mask(self._folded(inputs), inner) if self.layer.supports_masking else None
-        if made is None:
-            if mask is None:
-                return None
-            return mask if K.ndim(mask) == 2 else K.any(mask, axis=list(range(2, K.ndim(mask))))
-        sizes = K.shape(inputs)
-        rest = K.int_shape(made)[1:]
-        return K.reshape(made, (sizes[0], sizes[1], *rest))
+        """(batch, time): the mask of steps given, or what the layer makes of a mask inside its steps."""
+        if mask is not None and K.ndim(mask) == 2:
+            return mask
+        inner_mask = self._inner_mask(mask)
+        output = None
+        if inner_mask is None or self.layer.supports_masking:
+            output = self.layer.compute_mask(steps_as_samples(inputs), inner_mask)
+        if output is not None:
+            return samples_as_steps(output, inputs)
+        while mask is not None and K.ndim(mask) > 2:
+            mask = K.any(mask, axis=-1)
+        return mask
+
+    def _inner_mask(self, mask):
+        """The mask of (batch * time, ...) if it says more than which steps count."""
+        return None if mask is None or K.ndim(mask) < 3 else steps_as_samples(mask)
+
+
+_MERGES = {
+    "concat": lambda a, b: K.concatenate([a, b]),
+    "sum": lambda a, b: a + b,
+    "ave": lambda a, b: (a + b) / 2.0,
+    "mul": lambda a, b: a * b,
+    None: lambda a, b: [a, b],
+}
 
 
 class Bidirectional(Wrapper):
-    """Runs a recurrent layer forwards and a copy of it backwards.
+    """Runs a recurrent layer and a copy of it backwards; `merge_mode`: sum, mul, concat, ave, or None (a list).
 
-    merge_mode: 'sum', 'mul', 'concat', 'ave', or None for a list of both outputs.
+    With return_state the states follow, the forward layer's first. Initial states likewise: half and half.
     """
 
     def __init__(self, layer, merge_mode="concat", weights=None, **kwargs):
-        if merge_mode not in ("sum", "mul", "ave", "concat", None):
-            raise ArgumentError(f"Bidirectional: merge_mode {merge_mode!r}; use 'sum', 'mul', 'ave', 'concat' or None.")
-        super().__init__(layer, **kwargs)
+        if merge_mode not in _MERGES:
+            raise ArgumentError(
+                f"Bidirectional: merge_mode={merge_mode!r}; use one of 'sum', 'mul', 'concat', 'ave' or None."
+            )
         config = layer.get_config()
-        backward = copy.deepcopy(config)
-        backward["go_backwards"] = not config["go_backwards"]
-        config["name"] = "forward_" + layer.name
-        backward["name"] = "backward_" + layer.name
-        table = {type(layer).__name__: type(layer)}
-        with objects.CustomObjectScope(table):
-            self.forward_layer = type(layer).from_config(config)
-            self.backward_layer = type(layer).from_config(backward)
-        self._tracked[:] = [self.forward_layer, self.backward_layer]
+        super().__init__(layer, **kwargs)
+        self._tracked.remove(layer)  # it stands for the two that are made from it
+        self.forward_layer = type(layer).from_config({**config, "name": f"forward_{layer.name}"})
+        backward = {**config, "name": f"backward_{layer.name}", "go_backwards": not config["go_backwards"]}
+        self.backward_layer = type(layer).from_config(backward)
         self.merge_mode = merge_mode
+        if weights:
+            half = len(weights) // 2
+            self.forward_layer._initial_weights = weights[:half]
+            self.backward_layer._initial_weights = weights[half:]
         self.stateful = layer.stateful
         self.return_sequences, self.return_state = layer.return_sequences, layer.return_state
         self.supports_masking = True
-        self._initial_weights = weights
-        self._num_constants = None
         self.input_spec = layer.input_spec
+        self._num_constants = None
+
+    @property
+    def _both(self):
+        return self.forward_layer, self.backward_layer
+
+    def get_weights(self):
+        return [w for layer in self._both for w in layer.get_weights()]
+
+    def set_weights(self, weights):
+        count = len(self.forward_layer.weights)
+        if len(weights) != 2 * count:
+            raise ShapeError(f"{self._told()}: {len(weights)} weights were given; it has {2 * count}.")
+        self.forward_layer.set_weights(weights[:count])
+        self.backward_layer.set_weights(weights[count:])
 
     def build(self, input_shape):
-        shape = input_shape[0] if is_shape_list(input_shape) else input_shape
-        for inner in (self.forward_layer, self.backward_layer):
-            if not inner.built:
-                inner._build([tuple(shape)])
+        shapes = input_shape if is_shape_list(input_shape) else [input_shape]
+        for layer in self._both:
+            layer._num_constants = self._num_constants
+            layer._build([shapes[0], *(shapes[-self._num_constants :] if self._num_constants else [])])
+        self.input_spec = self.forward_layer.input_spec
         self.built = True
 
     def compute_output_shape(self, input_shape):
-        shapes = to_list_of_shapes(self.forward_layer.compute_output_shape(input_shape))
-        output, states = shapes[0], shapes[1:] if self.return_state else []
+        shape = self.forward_layer.compute_output_shape(input_shape)
+        output, *states = shape if self.return_state else [shape]
         if self.merge_mode == "concat":
-            output = (*output[:-1], None if output[-1] is None else output[-1] * 2)
-        outputs = [output, output] if self.merge_mode is None else [output]
-        found = [*outputs, *states, *states]
-        return found if len(found) > 1 else found[0]
-
-    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
-        extra = [*to_list(initial_state if initial_state is not None else []), *to_list(constants or [])]
-        if initial_state is not None and len(to_list(initial_state)) % 2:
-            raise ArgumentError(
-                f"{self._told()}: {len(to_list(initial_state))} initial states were given; an even number is needed, "
-                "those of the forward layer first."
-            )
-        self._num_constants = len(to_list(constants)) if constants else None
-        values = [*to_list(inputs), *extra]
-        spec = to_list(self.input_spec)[:1] if self.input_spec is not None else [None]
-        self.input_spec = [*spec, *[None] * (len(values) - 1)]
-        outputs = super().__call__(values if len(values) > 1 else values[0], **kwargs)
-        self.input_spec = spec
-        return outputs
-
-    def call(self, inputs, mask=None, training=None, initial_state=None, constants=None):
-        values = to_list(inputs)
-        count = self._num_constants or 0
-        fixed = values[len(values) - count :] if count else None
-        states = values[1 : len(values) - count]
-        half = len(states) // 2
-        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        results = []
-        for layer, own in ((self.forward_layer, states[:half]), (self.backward_layer, states[half:])):
-            kwargs: dict[str, Any] = {"mask": mask, "training": training}
-            if own:
-                kwargs["initial_state"] = own
-            if fixed:
-                kwargs["constants"] = fixed
-            results.append(to_list(layer.call(values[0], **kwargs)))
-            if layer.activity_regularizer is not None:
-                self.add_loss([layer.activity_regularizer(results[-1][0])], values)
-        y, back = results[0][0], results[1][0]
-        if self.return_sequences:
-            back = K.reverse(back, 1)
-        outputs = self._merged(y, back)
-        if self.return_state:
-            return [*to_list(outputs), *results[0][1:], *results[1][1:]]
-        return outputs
-
-    def _merged(self, y, back):
-        if self.merge_mode == "concat":
-            return K.concatenate([y, back])
-        if self.merge_mode == "sum":
-            return y + back
-        if self.merge_mode == "ave":
-            return (y + back) / 2.0
-        if self.merge_mode == "mul":
-            return y * back
-        return [y, back]
+            outputs = [(*output[:-1], output[-1] * 2)]
+        else:
+            outputs = [output] if self.merge_mode else [output, output]
+        shapes = [*outputs, *states, *states]
+        return shapes if len(shapes) > 1 else shapes[0]
 
     def compute_mask(self, inputs, mask=None):
-        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        own = mask if self.return_sequences else None
-        outputs = [own, own] if self.merge_mode is None else [own]
+        mask = mask[0] if isinstance(mask, list) else mask
+        output = mask if self.return_sequences else None
+        outputs = [output] if self.merge_mode else [output, output]
         if self.return_state:
             outputs += [None] * (2 * len(self.forward_layer.states))
         return outputs if len(outputs) > 1 else outputs[0]
 
+    def _check_inputs(self, values):
+        count = len(values) - 1 - (self._num_constants or 0)
+        if count % 2:
+            raise ArgumentError(
+                f"{self._told()}: {count} initial states were given; it takes as many for each direction."
+            )
+        constants = values[1 + count :]
+        self.forward_layer._check_inputs([values[0], *values[1 : 1 + count // 2], *constants])
+        self.backward_layer._check_inputs([values[0], *values[1 + count // 2 : 1 + count], *constants])
+
+    def __call__(self, inputs, initial_state=None, constants=None, **kwargs):
+        inputs, initial_state, constants = split_inputs(inputs, initial_state, constants, self._num_constants)
+        if constants is not None:
+            self._num_constants = len(constants)
+            for layer in self._both:
+                layer._num_constants = self._num_constants
+        further = [*(initial_state or []), *(constants or [])]
+        if not further:
+            return super().__call__(inputs, **kwargs)
+        if joinable([inputs, *further]):
+            return super().__call__([inputs, *further], **kwargs)
+        made = [
+            [v if isinstance(v, SymbolicTensor) else K.constant(v) for v in x or []]
+            for x in (initial_state, constants)
+        ]
+        return super().__call__(inputs, initial_state=made[0] or None, constants=made[1] or None, **kwargs)
+
+    def call(self, inputs, mask=None, training=None, initial_state=None, constants=None):
+        if isinstance(inputs, (list, tuple)):
+            inputs, initial_state, constants = split_inputs(inputs, None, None, self._num_constants)
+        mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        half = len(initial_state or []) // 2
+        outputs, states = [], []
+        for layer, start in zip(self._both, (slice(0, half), slice(half, None)), strict=True):
+            given = {"mask": mask, "initial_state": initial_state[start] if initial_state else None}
+            if takes(layer, "training"):
+                given["training"] = training
+            if constants is not None:
+                given["constants"] = constants
+            output, *last = to_list(layer.call(inputs, **given))
+            outputs.append(output)
+            states.extend(last)
+            if layer.activity_regularizer is not None:
+                self.add_loss([layer.activity_regularizer(output)], inputs)
+        if self.return_sequences:
+            outputs[1] = K.reverse(outputs[1], 1)
+        merged = to_list(_MERGES[self.merge_mode](*outputs))
+        results = [*merged, *states]
+        return results if len(results) > 1 else results[0]
+
     def reset_states(self):
-        self.forward_layer.reset_states()
-        self.backward_layer.reset_states()
+        for layer in self._both:
+            layer.reset_states()
 
     def get_config(self):
         config = {**super().get_config(), "merge_mode": self.merge_mode}
@@ -215,11 +219,7 @@ class Bidirectional(Wrapper):
     @classmethod
     def from_config(cls, config, custom_objects=None):
         config = dict(config)
-        constants = config.pop("num_constants", None)
+        count = config.pop("num_constants", None)
         made = super().from_config(config, custom_objects)
-        made._num_constants = constants
+        made._num_constants = count
         return made
-
-
-def to_list_of_shapes(shapes):
-    return list(shapes) if is_shape_list(shapes) else [shapes]

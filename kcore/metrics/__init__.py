@@ -107,4 +107,6 @@ def get(identifier):
         return deserialize(identifier)
     if callable(identifier):
         return identifier
-    raise ArgumentError(f"{identifier!r} is not a metric. Give a name, a function or an object such as AUC().")
+    raise ArgumentError(
+        f"{identifier!r} is not a metric. Give a name, a function or an object such as AUC()."
+    )

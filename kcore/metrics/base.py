@@ -32,7 +32,9 @@ def _snake_case(name):
 
 
 def _symbolic(value):
-    return any(map(_symbolic, value)) if isinstance(value, (list, tuple)) else isinstance(value, SymbolicTensor)
+    return (
+        any(map(_symbolic, value)) if isinstance(value, (list, tuple)) else isinstance(value, SymbolicTensor)
+    )
 
 
 def _listed(updates):
@@ -185,7 +187,9 @@ class Reduce(Metric):
     def __init__(self, reduction, name, dtype=None):
         super().__init__(name=name, dtype=dtype)
         if reduction not in (self.SUM, self.MEAN, self.MEAN_OVER_SIZE):
-            raise ArgumentError(f"reduction={reduction!r} is not 'sum', 'weighted_mean' or 'sum_over_batch_size'.")
+            raise ArgumentError(
+                f"reduction={reduction!r} is not 'sum', 'weighted_mean' or 'sum_over_batch_size'."
+            )
         self.reduction = reduction
         self.total = self.add_weight("total")
         if reduction != self.SUM:

@@ -33,9 +33,7 @@ def _checked(thresholds, default):
     return [float(t) for t in found]
 
 
-def count_updates(
-    variables, y_true, y_pred, thresholds, top_k=None, class_id=None, sample_weight=None
-):
+def count_updates(variables, y_true, y_pred, thresholds, top_k=None, class_id=None, sample_weight=None):
     """Updates that add a batch's counts to `variables`: {name in COUNTS: variable (thresholds,)}."""
     y_pred = K.cast(as_value(y_pred), K.floatx())
     y_true = K.cast(as_value(y_true), K.floatx())

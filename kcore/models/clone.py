@@ -17,7 +17,9 @@ def clone_model(model: Any, input_tensors: Any = None) -> Any:
     if isinstance(model, Sequential) and input_tensors is None:
         return type(model).from_config(model.get_config())
     if not model._is_graph:
-        raise ArgumentError(f"{type(model).__name__} is written in Python and cannot be cloned; make another one of it.")
+        raise ArgumentError(
+            f"{type(model).__name__} is written in Python and cannot be cloned; make another one of it."
+        )
     made = model.from_config(model.get_config())
     if input_tensors is None:
         return made

@@ -21,7 +21,9 @@ class Model(Trainer, Network):
 
     def _state_variables(self) -> list[Any]:
         found = list(getattr(self.optimizer, "weights", [])) if self.optimizer is not None else []
-        found += [v for v in vars(self.optimizer).values() if isinstance(v, Variable)] if self.optimizer else []
+        found += (
+            [v for v in vars(self.optimizer).values() if isinstance(v, Variable)] if self.optimizer else []
+        )
         for metric in self.metrics:
             found += list(getattr(metric, "weights", []))
         return [*found, self._steps.counter]

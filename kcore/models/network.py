@@ -77,7 +77,9 @@ class Network(Layer):
         _check_tensors(self.name, self.inputs, "input")
         _check_tensors(self.name, self.outputs, "output")
         if len(set(self.inputs)) != len(self.inputs):
-            raise GraphError(f"model {self.name!r}: an input is listed twice; each must be a tensor of its own.")
+            raise GraphError(
+                f"model {self.name!r}: an input is listed twice; each must be a tensor of its own."
+            )
         for x in self.inputs:
             if not isinstance(x._keras_history[0], InputLayer):
                 raise GraphError(
@@ -110,19 +112,25 @@ class Network(Layer):
         """By name or by index. Raises UnknownName with the nearest match."""
         if index is not None:
             if not -len(self.layers) <= index < len(self.layers):
-                raise ArgumentError(f"model {self.name!r} has {len(self.layers)} layers; layer {index} was asked for.")
+                raise ArgumentError(
+                    f"model {self.name!r} has {len(self.layers)} layers; layer {index} was asked for."
+                )
             return self.layers[index]
         if not name:
             raise ArgumentError("get_layer() needs a name or an index.")
         for layer in self.layers:
             if layer.name == name:
                 return layer
-        raise UnknownName(f"model {self.name!r} has no layer {name!r}.{nearest(name, [la.name for la in self.layers])}")
+        raise UnknownName(
+            f"model {self.name!r} has no layer {name!r}.{nearest(name, [la.name for la in self.layers])}"
+        )
 
     # calling ------------------------------------------------------------------------------------------------
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
         if not self._is_graph:
-            raise ArgumentError(f"{type(self).__name__} does not say how it computes: define call(self, inputs).")
+            raise ArgumentError(
+                f"{type(self).__name__} does not say how it computes: define call(self, inputs)."
+            )
         outputs, _ = self._run_graph(to_list(inputs), to_list(mask) if mask is not None else None, training)
         return unpack(outputs)
 
@@ -141,7 +149,9 @@ class Network(Layer):
             return unpack([K.int_shape(x) for x in self.outputs])
         return super().compute_output_shape(input_shape)
 
-    def _run_graph(self, inputs: list[Any], masks: list[Any] | None, training: Any) -> tuple[list[Any], list[Any]]:
+    def _run_graph(
+        self, inputs: list[Any], masks: list[Any] | None, training: Any
+    ) -> tuple[list[Any], list[Any]]:
         """Applies the layers anew, to other tensors. Gives outputs and their masks."""
         if len(inputs) != len(self.inputs):
             raise DataError(f"model {self.name!r} takes {len(self.inputs)} inputs; {len(inputs)} were given.")
@@ -158,7 +168,9 @@ class Network(Layer):
             arguments = dict(node.arguments)
             if training is not None and _takes_training(layer):
                 arguments.setdefault("training", training)
-            outputs, _, made = layer._run(unpack([p[0] for p in pairs]), unpack([p[1] for p in pairs]), arguments)
+            outputs, _, made = layer._run(
+                unpack([p[0] for p in pairs]), unpack([p[1] for p in pairs]), arguments
+            )
             listed = to_list(outputs)
             made = made if isinstance(made, (list, tuple)) else [made] * len(listed)
             for own, tensor, mask in zip(node.output_tensors, listed, made, strict=False):
@@ -220,7 +232,9 @@ class Network(Layer):
 
     @property
     def stateful(self) -> bool:
-        return any(getattr(layer, "stateful", False) for layer in self.__dict__.get("_layers") or self._tracked)
+        return any(
+            getattr(layer, "stateful", False) for layer in self.__dict__.get("_layers") or self._tracked
+        )
 
     @stateful.setter
     def stateful(self, value: bool) -> None:
@@ -232,10 +246,17 @@ class Network(Layer):
                 layer.reset_states()
 
     # shapes -------------------------------------------------------------------------------------------------
-    def summary(self, line_length: int | None = None, positions: Any = None, print_fn: Callable[..., Any] | None = None) -> None:
+    def summary(
+        self,
+        line_length: int | None = None,
+        positions: Any = None,
+        print_fn: Callable[..., Any] | None = None,
+    ) -> None:
         """Prints a table of the layers, their output shapes and numbers of weights."""
         if not self.built:
-            raise ShapeError(f"model {self.name!r} is not built yet. Call build(input_shape), or fit() on data, first.")
+            raise ShapeError(
+                f"model {self.name!r} is not built yet. Call build(input_shape), or fit() on data, first."
+            )
         print_summary(self, line_length, print_fn)
 
     def count_params(self) -> int:
@@ -245,7 +266,9 @@ class Network(Layer):
     def get_config(self) -> dict[str, Any]:
         """Keras 2's description of a functional model."""
         if not self._is_graph:
-            raise NotImplementedError(f"{type(self).__name__} is written in Python: its config is its own get_config().")
+            raise NotImplementedError(
+                f"{type(self).__name__} is written in Python: its config is its own get_config()."
+            )
         kept = {id(n) for n in self._graph_nodes}
         places: dict[int, int] = {}
         for layer in self._layers:
@@ -276,7 +299,9 @@ def _takes_training(layer: Layer) -> bool:
 def _check_tensors(name: str, tensors: list[Any], what: str) -> None:
     for x in tensors:
         if not isinstance(x, SymbolicTensor):
-            raise GraphError(f"model {name!r}: its {what} {x!r} is no symbolic tensor; use Input() and layers.")
+            raise GraphError(
+                f"model {name!r}: its {what} {x!r} is no symbolic tensor; use Input() and layers."
+            )
         if not hasattr(x, "_keras_history"):
             raise GraphError(
                 f"model {name!r}: its {what} {x.name!r} does not come out of a layer. Wrap operations in a Lambda "
@@ -299,7 +324,9 @@ def _check_names(name: str, layers: list[Layer]) -> None:
     seen: set[str] = set()
     for layer in layers:
         if layer.name in seen:
-            raise GraphError(f"model {name!r}: two layers are called {layer.name!r}; names must be different.")
+            raise GraphError(
+                f"model {name!r}: two layers are called {layer.name!r}; names must be different."
+            )
         seen.add(layer.name)
 
 
@@ -334,7 +361,9 @@ def _ordered_graph(
     layers = {id(n.outbound_layer): n.outbound_layer for n in after}
     for x in inputs:  # an input that nothing reads still belongs to the model
         layers.setdefault(id(x._keras_history[0]), x._keras_history[0])
-    order = sorted(layers.values(), key=lambda la: (-layer_depth.get(id(la), 0), first_seen.get(id(la), len(layers))))
+    order = sorted(
+        layers.values(), key=lambda la: (-layer_depth.get(id(la), 0), first_seen.get(id(la), len(layers)))
+    )
     depths: dict[int, list[Layer]] = {}
     for layer in order:
         depths.setdefault(layer_depth.get(id(layer), 0), []).append(layer)
@@ -371,7 +400,9 @@ def _walk(name: str, inputs: list[Any], outputs: list[Any]) -> tuple[list[Node],
                 )
             for x in reversed(node.input_tensors):
                 if not hasattr(x, "_keras_history"):
-                    raise GraphError(f"model {name!r}: {x.name!r} does not come out of a layer; wrap it in a Lambda.")
+                    raise GraphError(
+                        f"model {name!r}: {x.name!r} does not come out of a layer; wrap it in a Lambda."
+                    )
                 stack.append((x, False))
     return list(done.values()), first_seen
 
@@ -438,5 +469,7 @@ def _tensor_at(made: dict[str, Layer], address: Sequence[Any], missing_ok: bool 
     if node_index >= len(layer._inbound_nodes):
         if missing_ok:
             return None
-        raise GraphError(f"layer {name!r} is called {len(layer._inbound_nodes)} times; call {node_index} is needed.")
+        raise GraphError(
+            f"layer {name!r} is called {len(layer._inbound_nodes)} times; call {node_index} is needed."
+        )
     return layer._inbound_nodes[node_index].output_tensors[tensor_index]

@@ -78,7 +78,9 @@ class Sequential(Model):
         if self._is_graph:
             return
         if input_shape is None:
-            raise ArgumentError(f"model {self.name!r} does not know its input's shape: build(input_shape=(None, ...)).")
+            raise ArgumentError(
+                f"model {self.name!r} does not know its input's shape: build(input_shape=(None, ...))."
+            )
         self._build_input_shape = tuple(input_shape)
         self._start_from(Input(batch_shape=as_shape(input_shape)))
 

@@ -49,6 +49,8 @@ def print_summary(model: Any, line_length: int | None, print_fn: Callable[..., A
         console.print(table)
     text = captured.get().rstrip("\n")
     trained, fixed = _count(model.trainable_weights), _count(model.non_trainable_weights)
-    totals = f"Total params: {trained + fixed:,}\nTrainable params: {trained:,}\nNon-trainable params: {fixed:,}"
+    totals = (
+        f"Total params: {trained + fixed:,}\nTrainable params: {trained:,}\nNon-trainable params: {fixed:,}"
+    )
     for line in [*text.split("\n"), *totals.split("\n")]:
         (print_fn or print)(line)

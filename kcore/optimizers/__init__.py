@@ -19,7 +19,9 @@ from .schedules import (
 
 sgd, rmsprop, adagrad, adadelta = SGD, RMSprop, Adagrad, Adadelta
 adam, adamax, nadam, adamw = Adam, Adamax, Nadam, AdamW
-_BY_LOWER_CASE = {c.__name__.lower(): c.__name__ for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, AdamW)}
+_BY_LOWER_CASE = {
+    c.__name__.lower(): c.__name__ for c in (SGD, RMSprop, Adagrad, Adadelta, Adam, Adamax, Nadam, AdamW)
+}
 
 
 def serialize(optimizer):
@@ -44,4 +46,6 @@ def get(identifier):
         return deserialize({"class_name": identifier, "config": {}})
     if isinstance(identifier, dict):
         return deserialize(identifier)
-    raise ArgumentError(f"{identifier!r} is not an optimizer. Give an object such as SGD(), a name or a configuration.")
+    raise ArgumentError(
+        f"{identifier!r} is not an optimizer. Give an object such as SGD(), a name or a configuration."
+    )

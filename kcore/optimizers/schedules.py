@@ -162,7 +162,9 @@ class CosineDecay(LearningRateSchedule):
         done = step / float(self.warmup_steps)
         rising = self.initial_learning_rate + (self.warmup_target - self.initial_learning_rate) * done
         warm = K.cast(K.less(step, float(self.warmup_steps)), K.floatx())
-        return warm * rising + (1.0 - warm) * self._falling(step - float(self.warmup_steps), self.warmup_target)
+        return warm * rising + (1.0 - warm) * self._falling(
+            step - float(self.warmup_steps), self.warmup_target
+        )
 
     def _falling(self, step, start):
         done = K.clip(step / float(self.decay_steps), 0.0, 1.0)

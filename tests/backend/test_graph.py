@@ -120,7 +120,11 @@ def test_while_loop():
 def test_folds_and_map():
     data = np.arange(6.0).reshape(3, 2)
     x = K.placeholder((None, 2), dtype="float64")
-    made = [K.map_fn(lambda row: K.sum(row * row), x), K.foldl(lambda a, b: a * 2 + b, x), K.foldr(lambda a, b: a - b, x)]
+    made = [
+        K.map_fn(lambda row: K.sum(row * row), x),
+        K.foldl(lambda a, b: a * 2 + b, x),
+        K.foldr(lambda a, b: a - b, x),
+    ]
     squares, left, right = K.function([x], made)([data])
     np.testing.assert_array_equal(squares, (data**2).sum(1))
     np.testing.assert_array_equal(left, (data[0] * 2 + data[1]) * 2 + data[2])
@@ -186,7 +190,9 @@ def test_shapes_that_do_not_fit_are_named_at_build_time():
 
 def test_feeding_the_wrong_shape_is_named():
     x = K.placeholder((None, 3), name="speed")
-    with pytest.raises(errors.ShapeError, match=r"'speed' takes shape \(None, 3\); an array of shape \(2, 4\)"):
+    with pytest.raises(
+        errors.ShapeError, match=r"'speed' takes shape \(None, 3\); an array of shape \(2, 4\)"
+    ):
         K.function([x], [x])([np.zeros((2, 4))])
 
 

@@ -56,14 +56,18 @@ def computed(inputs, outputs, arrays, fused):
     for tensor, value in zip(outputs, results, strict=True):
         assert value.dtype.name == tensor.dtype
         assert len(value.shape) == len(tensor.shape)
-        assert all(d in (None, n) for d, n in zip(tensor.shape, value.shape, strict=True)), (tensor, value.shape)
+        assert all(d in (None, n) for d, n in zip(tensor.shape, value.shape, strict=True)), (
+            tensor,
+            value.shape,
+        )
     return results
 
 
 def placeholders(arrays, unknown=()):
     """One for each array; the axes in `unknown` are left open."""
     return [
-        Placeholder(tuple(None if i in unknown else d for i, d in enumerate(a.shape)), a.dtype.name) for a in arrays
+        Placeholder(tuple(None if i in unknown else d for i, d in enumerate(a.shape)), a.dtype.name)
+        for a in arrays
     ]
 
 
@@ -102,10 +106,16 @@ def check_gradients(function, *arrays, order=1, unknown=(), step=1e-6, limit=2e-
         floats = [i for i, a in enumerate(arrays) if a.dtype.kind == "f"]
         for i, gradient in zip(floats, found, strict=True):
             direction = rng.normal(size=arrays[i].shape)
-            moved = [[a + s * step * direction if j == i else a for j, a in enumerate(arrays)] for s in (1, -1)]
+            moved = [
+                [a + s * step * direction if j == i else a for j, a in enumerate(arrays)] for s in (1, -1)
+            ]
             up, down = (computed(inputs, [total], m, fused)[0] for m in moved)
             numeric = (up - down) / (2 * step)
-            assert abs(numeric - (gradient * direction).sum()) <= limit * max(1.0, abs(numeric)), (i, fused, order)
+            assert abs(numeric - (gradient * direction).sum()) <= limit * max(1.0, abs(numeric)), (
+                i,
+                fused,
+                order,
+            )
 
 
 def draw(*shape, seed=0):
@@ -187,7 +197,11 @@ def test_convolution_is_its_definition(shape, size, strides, dilation, padding):
     spatial = tuple(range(1, len(shape) - 1))
     for fused, unknown in [(False, ()), (True, ()), (False, (0, *spatial)), (True, (0, *spatial))]:
         (got,) = run(
-            lambda x, k: convolution(x, k, strides, padding, dilation), x, kernel, fused=fused, unknown=unknown
+            lambda x, k: convolution(x, k, strides, padding, dilation),
+            x,
+            kernel,
+            fused=fused,
+            unknown=unknown,
         )
         np.testing.assert_allclose(got, want, rtol=1e-12, atol=1e-12)
 
@@ -211,7 +225,11 @@ def test_gradients_of_convolutions(shape, size, strides, dilation, padding, open
         lambda x, k: convolution(x, k, strides, padding, dilation), x, kernel, order=order, unknown=unknown
     )
     check_gradients(
-        lambda x, k: K.depthwise_convolution(x, k, strides, padding, dilation), x, kernel, order=order, unknown=unknown
+        lambda x, k: K.depthwise_convolution(x, k, strides, padding, dilation),
+        x,
+        kernel,
+        order=order,
+        unknown=unknown,
     )
 
 
@@ -242,7 +260,9 @@ def test_causal_convolution_does_not_look_ahead():
     x, kernel = draw(1, 9, 2), draw(3, 2, 1, seed=1)
     later = x.copy()
     later[:, 5:] += 1
-    a, b = (run(lambda x, k: K.conv1d(x, k, padding="causal", dilation_rate=2), v, kernel)[0] for v in (x, later))
+    a, b = (
+        run(lambda x, k: K.conv1d(x, k, padding="causal", dilation_rate=2), v, kernel)[0] for v in (x, later)
+    )
     assert a.shape == (1, 9, 1)
     np.testing.assert_array_equal(a[:, :5], b[:, :5])
     assert not np.allclose(a[:, 5:], b[:, 5:])
@@ -296,7 +316,10 @@ def test_pooling_is_its_definition(shape, size, strides, padding, mode):
 def test_gradients_of_pooling(shape, size, strides, padding, name, opened, order):
     unknown = tuple(range(len(shape) - 1)) if opened else ()
     check_gradients(
-        lambda x: getattr(K, name)(x * 1.1, size, strides, padding), draw(*shape), order=order, unknown=unknown
+        lambda x: getattr(K, name)(x * 1.1, size, strides, padding),
+        draw(*shape),
+        order=order,
+        unknown=unknown,
     )
 
 
@@ -352,7 +375,13 @@ NORMALISERS = {
 @pytest.mark.parametrize("which", NORMALISERS)
 def test_gradients_of_normalisation(which, unknown, order):
     check_gradients(
-        NORMALISERS[which], draw(2, 3, 4, 4), draw(4, seed=1), draw(4, seed=2), order=order, unknown=unknown, limit=1e-4
+        NORMALISERS[which],
+        draw(2, 3, 4, 4),
+        draw(4, seed=1),
+        draw(4, seed=2),
+        order=order,
+        unknown=unknown,
+        limit=1e-4,
     )
 
 
@@ -361,7 +390,9 @@ def test_groups():
     for unknown in ((), (0, 1, 2)):
         (got,) = run(lambda x: K.group_normalization(x, 3, epsilon=1e-5), x, unknown=unknown)
         apart = x.reshape(2, 5, 4, 3, 2)
-        want = (apart - apart.mean((1, 2, 4), keepdims=True)) / np.sqrt(apart.var((1, 2, 4), keepdims=True) + 1e-5)
+        want = (apart - apart.mean((1, 2, 4), keepdims=True)) / np.sqrt(
+            apart.var((1, 2, 4), keepdims=True) + 1e-5
+        )
         np.testing.assert_allclose(got, want.reshape(x.shape), rtol=1e-9, atol=1e-12)
         (got,) = run(lambda x: K.instance_normalization(x, epsilon=1e-5), x, unknown=unknown)
         want = (x - x.mean((1, 2), keepdims=True)) / np.sqrt(x.var((1, 2), keepdims=True) + 1e-5)
@@ -422,7 +453,11 @@ def test_gradients_of_cross_entropies(from_logits, order):
         check_gradients(lambda o, t, f=loss: f(t, o, from_logits), given, target, order=order, limit=1e-4)
     labels = _labels(logits)
     check_gradients(
-        lambda o, t: K.sparse_categorical_crossentropy(t, o, from_logits), given, labels, order=order, limit=1e-4
+        lambda o, t: K.sparse_categorical_crossentropy(t, o, from_logits),
+        given,
+        labels,
+        order=order,
+        limit=1e-4,
     )
 
 
@@ -435,7 +470,9 @@ def test_sparse_and_dense_cross_entropies_agree(from_logits, fused):
     dense = np.eye(5)[labels]
     (want,) = run(lambda o, t: K.categorical_crossentropy(t, o, from_logits), given, dense, fused=fused)
     for shaped in (labels, labels[..., None], labels.astype("float32")):
-        (got,) = run(lambda o, t: K.sparse_categorical_crossentropy(t, o, from_logits), given, shaped, fused=fused)
+        (got,) = run(
+            lambda o, t: K.sparse_categorical_crossentropy(t, o, from_logits), given, shaped, fused=fused
+        )
         np.testing.assert_allclose(got, want, rtol=1e-6)
 
 

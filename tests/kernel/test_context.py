@@ -38,12 +38,14 @@ def test_threads_choose_for_themselves(monkeypatch):
 
 
 def ask(code, **environment):
-    return subprocess.run([sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True).stdout
+    return subprocess.run(
+        [sys.executable, "-c", code], env=environment, text=True, capture_output=True, check=True
+    ).stdout
 
 
 def test_environment_wins_over_the_file_which_is_read_and_never_written(tmp_path, monkeypatch):
     code = "from kcore.kernel import context, config; print(context.current_engine_name(), config.settings.floatx)"
-    environment = {"KCORE_HOME": str(tmp_path), "PYTHONPATH": ":".join(p for p in ["." , *sys.path] if p)}
+    environment = {"KCORE_HOME": str(tmp_path), "PYTHONPATH": ":".join(p for p in [".", *sys.path] if p)}
     assert ask(code, **environment).split()[1] == "float32"
     assert list(tmp_path.iterdir()) == []
     (tmp_path / "kcore.json").write_text(json.dumps({"backend": "other", "floatx": "float64"}))

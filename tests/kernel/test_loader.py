@@ -157,7 +157,9 @@ def test_an_engine_that_fails_to_load_says_why_and_what_is_installed(fresh):
 
     loader.load_all([candidate("engines", module(kcore_backends=hookimpl(kcore_backends)), "acme", "3")])
     assert registry.backends.preferred() == "fast"
-    with pytest.raises(UnknownBackend, match=r"'fast' failed to load: OSError: disk on fire \(acme 3\).\n.*slow"):
+    with pytest.raises(
+        UnknownBackend, match=r"'fast' failed to load: OSError: disk on fire \(acme 3\).\n.*slow"
+    ):
         registry.backends.get("fast")
     with pytest.raises(UnknownBackend, match="no engine named 'slwo'. Did you mean 'slow'"):
         registry.backends.get("slwo")

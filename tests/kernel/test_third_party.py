@@ -62,7 +62,18 @@ def site(tmp_path_factory):
     target = folder / "site"
     wheels = [build_wheel(folder, name, files) for name, files in SOURCES.items()]
     subprocess.run(
-        [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--no-index", "--target", target, *wheels],
+        [
+            sys.executable,
+            "-m",
+            "pip",
+            "install",
+            "-q",
+            "--no-deps",
+            "--no-index",
+            "--target",
+            target,
+            *wheels,
+        ],
         check=True,
     )
     return target

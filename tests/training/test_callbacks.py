@@ -4,7 +4,6 @@ import csv
 
 import numpy as np
 import pytest
-from kcore.layers import Dense
 
 from kcore import backend as K
 from kcore import models
@@ -19,6 +18,7 @@ from kcore.callbacks import (
     ReduceLROnPlateau,
 )
 from kcore.errors import ArgumentError
+from kcore.layers import Dense
 
 X = np.random.RandomState(0).randn(20, 3).astype("float32")
 Y = X[:, :1].copy()

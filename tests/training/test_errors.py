@@ -2,10 +2,10 @@
 
 import numpy as np
 import pytest
-from kcore.layers import Dense, Input
 
 from kcore import models
 from kcore.errors import ArgumentError, DataError, NotCompiled, ShapeError, UnknownName
+from kcore.layers import Dense, Input
 
 X = np.zeros((8, 3), "float32")
 Y = np.zeros((8, 2), "float32")

@@ -84,18 +84,18 @@ def test_history(case):
     assert sorted(history.history) == sorted(case["history"])
     assert history.epoch == case["epochs_run"]
     for name, want in case["history"].items():
-        check(case, f"history {name}", history.history[name], want, 1e-4)
+        check(case, f"history {name}", history.history[name], want, 1e-5)
     for i, (got, want) in enumerate(zip(model.get_weights(), numbered(arrays, "weight_final"), strict=True)):
-        check(case, f"weight_final_{i}", got, want, 1e-4)
+        check(case, f"weight_final_{i}", got, want, 1e-5)
     x, y = one_or_list(numbered(arrays, "x")), one_or_list(numbered(arrays, "y"))
     got = model.evaluate(x, y, batch_size=case["evaluate_batch_size"], verbose=0)
-    check(case, "evaluate", np.atleast_1d(got), arrays["evaluate"], 1e-4)
+    check(case, "evaluate", np.atleast_1d(got), arrays["evaluate"], 1e-5)
     if "evaluate_weighted" in arrays:
         weights = one_or_list(numbered(arrays, "sample_weight"))
         size = case["evaluate_batch_size"]
         got = model.evaluate(x, y, batch_size=size, verbose=0, sample_weight=weights)
-        check(case, "evaluate_weighted", np.atleast_1d(got), arrays["evaluate_weighted"], 1e-4)
+        check(case, "evaluate_weighted", np.atleast_1d(got), arrays["evaluate_weighted"], 1e-5)
     predicted = model.predict(x, batch_size=case["predict_batch_size"])
     predicted = predicted if isinstance(predicted, list) else [predicted]
     for i, (got, want) in enumerate(zip(predicted, numbered(arrays, "predict"), strict=True)):
-        check(case, f"predict_{i}", got, want, 1e-4)
+        check(case, f"predict_{i}", got, want, 1e-5)

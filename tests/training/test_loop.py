@@ -1,12 +1,15 @@
 """The loop: what it computes does not depend on who listens; epochs, orders, validation, stopping."""
 
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
-from kcore.layers import Activation, BatchNormalization, Dense, Dropout, Input
 
 from kcore import backend as K
 from kcore import models
 from kcore.callbacks import Callback, LambdaCallback, TerminateOnNaN
+from kcore.errors import DataError
+from kcore.layers import Activation, BatchNormalization, Dense, Dropout, Input
 from kcore.utils import Sequence
 
 rng = np.random.RandomState(3)
@@ -314,3 +317,85 @@ def test_dropout_draws_anew_in_each_step():
     losses = {model.train_on_batch(data, data) for _ in range(5)}
     assert len(losses) == 5
     np.testing.assert_array_equal(model.predict(data), data)
+
+
+def test_threads_predict_as_one_does():
+    models_made = [make() for _ in range(3)]
+    want = [m.predict(X, batch_size=9) for m in [*models_made]]
+    fresh = [make() for _ in range(3)]
+    for model, source in zip(fresh, models_made, strict=True):
+        model.set_weights(source.get_weights())
+    with ThreadPoolExecutor(6) as pool:
+        got = list(pool.map(lambda i: fresh[i % 3].predict(X, batch_size=9), range(30)))
+    for i, array in enumerate(got):
+        np.testing.assert_array_equal(array, want[i % 3])
+
+
+def test_steps_per_epoch_on_arrays():
+    counted = []
+    count = LambdaCallback(on_batch_end=lambda batch, logs: counted.append(logs["size"]))
+    make().fit(X, Y, steps_per_epoch=4, verbose=0, callbacks=[count])
+    assert counted == [18, 18, 18, 16]
+    make().fit(X, Y, batch_size=10, steps_per_epoch=2, verbose=0, callbacks=[count])
+    assert counted[4:] == [10, 10]
+    with pytest.raises(DataError, match="8 steps of 10 rows were asked for; 70 rows give 7 steps"):
+        make().fit(X, Y, batch_size=10, steps_per_epoch=8, verbose=0)
+
+
+def test_targets_as_tensors_and_total_loss():
+    model = make()
+    target = K.placeholder(shape=(None, 2))
+    model.compile("sgd", "mse", target_tensors=[target])
+    assert model.targets == [target]
+    loss = K.function([*model.inputs, *model.targets, *model.sample_weights], [model.total_loss])
+    weights = np.linspace(0, 1, 70, dtype="float32")
+    got = model.test_on_batch(X, Y, sample_weight=weights)
+    assert loss([X, Y, weights])[0] == pytest.approx(got, rel=1e-6)
+
+
+def test_layers_added_after_compile():
+    model = make()
+    model.fit(X, Y, verbose=0)
+    model.add(Dense(2))
+    model.fit(X, Y, verbose=0)
+    assert (
+        len(model.optimizer.weights) == 1 + 3 * 6
+    )  # iterations; two moments and the place for their maximum
+
+
+def test_metrics_of_layers():
+    x = Input((3,))
+    model = models.Model(x, Dense(2)(x))
+    model.add_metric(K.mean(x), name="mean_input")
+    model.compile("sgd", "mse")
+    assert model.metrics_names == ["loss", "mean_input"]
+    assert model.evaluate(X, Y, verbose=0, batch_size=70)[1] == pytest.approx(X.mean(), abs=1e-6)
+
+
+def test_lists_frames_and_sparse_rows():
+    model = make()
+    want = model.predict(X)
+    np.testing.assert_array_equal(model.predict(X.tolist()), want)
+    np.testing.assert_array_equal(model.predict([X]), want)
+    np.testing.assert_array_equal(model.predict({model.input_names[0]: X}), want)
+
+    class Sparse:
+        def toarray(self):
+            return X
+
+    np.testing.assert_array_equal(model.predict(Sparse()), want)
+
+
+def test_model_of_a_class_with_a_generator():
+    class Mine(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.last = Dense(2)
+
+        def call(self, x):
+            return self.last(x)
+
+    model = Mine()
+    model.compile("sgd", "mse", metrics=["mae"])
+    history = model.fit(iter([(X, Y)] * 4), steps_per_epoch=2, epochs=2, verbose=0)
+    assert len(history.history["mae"]) == 2

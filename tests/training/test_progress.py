@@ -4,9 +4,9 @@ import io
 import sys
 
 import numpy as np
-from kcore.layers import Dense
 
 from kcore import models
+from kcore.layers import Dense
 from kcore.training.progress import Line, Progbar, bar, duration, number, per_step
 
 X = np.random.RandomState(0).randn(20, 3).astype("float32")
