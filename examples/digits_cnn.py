@@ -7,11 +7,10 @@ python examples/digits_cnn.py --backend numpy --epochs 20 --seed 1
 import argparse
 import contextlib
 
-from kcore.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
-from kcore.models import Sequential
-
 import kcore
 from kcore.datasets import digits
+from kcore.layers import Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from kcore.models import Sequential
 
 INK = " .:-=+*#%@"
 

@@ -19,7 +19,7 @@ def _read() -> dict[str, Any]:
     try:
         with open(config_file(), encoding="utf-8") as file:
             found = json.load(file)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):  # RuntimeError: this user has no home
         return {}
     return found if isinstance(found, dict) else {}
 

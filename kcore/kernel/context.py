@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
+from ..errors import UnknownBackend
 from . import loader  # noqa: F401 (fills the registries when they are first looked at)
-from .config import settings
+from .config import config_file, settings
 from .registry import backends
 
 _chosen: ContextVar[str | None] = ContextVar("kcore_backend", default=None)
@@ -20,20 +21,41 @@ _lock = threading.RLock()
 
 def current_engine_name() -> str:
     """The engine chosen by `use_backend`, KCORE_BACKEND, kcore.json, or the installed one of highest priority."""
-    name = _chosen.get() or os.environ.get("KCORE_BACKEND") or settings.backend
-    return name or backends.preferred()
+    return _choice()[0]
+
+
+def _choice() -> tuple[str, str]:
+    """The active engine's name, and for an error who chose it, if it was not said in the program."""
+    within = _chosen.get()
+    if within:
+        return within, ""
+    from_environment = os.environ.get("KCORE_BACKEND")
+    if from_environment:
+        return from_environment, "the environment variable KCORE_BACKEND"
+    if settings.backend:
+        return settings.backend, f"the file {config_file()}"
+    return backends.preferred(), "its priority; another can be chosen with KCORE_BACKEND"
 
 
 def engine(name: str | None = None) -> Any:
     """The engine called `name` (default: the active one). Raises UnknownBackend with what is installed."""
-    name = name or current_engine_name()
+    name, chooser = (name, "") if name else _choice()
     found = _loaded.get(name)
     if found is None:
         with _lock:
             found = _loaded.get(name)
             if found is None:
-                found = _loaded[name] = backends.get(name)
+                found = _loaded[name] = _load(name, chooser)
     return found
+
+
+def _load(name: str, chooser: str) -> Any:
+    try:
+        return backends.get(name)
+    except UnknownBackend as error:
+        if not chooser:
+            raise
+        raise UnknownBackend(f"{error}\n  {name!r} was chosen by {chooser}.") from error.__cause__
 
 
 @contextlib.contextmanager

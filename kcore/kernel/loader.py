@@ -5,34 +5,38 @@ Whatever is wrong with a plug-in is its own affair: it is set aside with the rea
 
 from __future__ import annotations
 
-import difflib
+import inspect
 import os
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from functools import partial
 from importlib import import_module, metadata
 from typing import Any
 
 import pluggy
 
-from ..errors import PluginConflict, PluginError
+from ..errors import KcoreError, PluginError, nearest
 from . import hookspecs
-from .registry import Origin, registries, set_discovery
+from .registry import OWN, Origin, Registry, registries, set_discovery
 from .specs import API_VERSION, FAMILIES, SUPPORTED_API
 
 GROUP = "kcore"
 # kcore's own plug-ins: first, so that their names are taken
-BUILTIN = {"numpy_engine": "kcore.engines.numpy_plugin", "standard": "kcore.standard"}
+BUILTIN_PLUGINS = (("numpy_engine", "kcore.engines.numpy_plugin"), ("standard", "kcore.standard"))
 
 
-@dataclass
+@dataclass(frozen=True)
 class PluginInfo:
-    """One plug-in: `state` is 'active', 'set aside' or 'not allowed'; `gives`: family -> names."""
+    """One plug-in: `state` is 'active', 'set aside' or 'not allowed'; `gives`: family -> names.
+
+    A plug-in is active as a whole or not at all: half of it may not work without the other half.
+    """
 
     name: str
     distribution: str
     version: str
-    api: int | None = None
+    api: Any = None
     state: str = "active"
     reason: str = ""
     gives: dict[str, list[str]] = field(default_factory=dict)
@@ -50,6 +54,15 @@ class Candidate:
     distribution: str
     version: str
     load: Callable[[], Any]
+    own: bool = False  # kcore's own is not restricted by KCORE_PLUGINS
+
+
+@dataclass
+class _Findings:
+    """What is known of a plug-in so far; a plug-in that fails half-way leaves what it had said."""
+
+    api: Any = None
+    gives: dict[str, list[str]] = field(default_factory=dict)
 
 
 _plugins: list[PluginInfo] = []
@@ -75,8 +88,17 @@ def discover() -> None:
         try:
             load_all([*_builtin(), *_installed()])
             _done.set()
+        except BaseException:
+            _forget()  # so that the next attempt begins where this one did
+            raise
         finally:
             _state.running = False
+
+
+def _forget() -> None:
+    _plugins.clear()
+    for registry in registries.values():
+        registry.clear()
 
 
 def load_all(candidates: Iterable[Candidate]) -> None:
@@ -85,70 +107,79 @@ def load_all(candidates: Iterable[Candidate]) -> None:
     manager = pluggy.PluginManager("kcore")
     manager.add_hookspecs(hookspecs)
     for candidate in candidates:
-        info = PluginInfo(candidate.name, candidate.distribution, candidate.version)
-        _plugins.append(info)
+        identity = candidate.name, candidate.distribution, candidate.version
         if not _allowed(candidate):
-            info.state, info.reason = "not allowed", "KCORE_PLUGINS does not list it"
+            _refuse(PluginInfo(*identity, state="not allowed", reason="KCORE_PLUGINS does not list it"))
             continue
+        findings = _Findings()
         try:
-            _admit(candidate, info, manager)
-        except Exception as error:  # whatever a stranger's code raises must not stop the others
-            info.state, info.reason = "set aside", _told(error)
+            _admit(candidate, findings, manager)
+        except (Exception, SystemExit) as error:  # whatever a stranger's code raises must not stop the others
+            info = PluginInfo(*identity, findings.api, "set aside", _told(error), findings.gives)
             _refuse(info)
             if strict:
                 raise PluginError(
                     f"plug-in {info.name!r} ({info.origin}) cannot be used: {info.reason}"
                 ) from error
+        else:
+            _plugins.append(PluginInfo(*identity, findings.api, gives=findings.gives))
 
 
-def _told(error: Exception) -> str:
-    own = isinstance(error, (PluginError, PluginConflict))
-    return str(error) if own else f"{type(error).__name__}: {error}"
+def _told(error: BaseException) -> str:
+    return str(error) if isinstance(error, KcoreError) else f"{type(error).__name__}: {error}"
 
 
 def _builtin() -> list[Candidate]:
-    version = import_module("kcore").__version__
-    return [Candidate(n, "kcore", version, lambda m=m: import_module(m)) for n, m in BUILTIN.items()]  # type: ignore
+    version = import_module(OWN).__version__
+    return [
+        Candidate(name, OWN, version, partial(import_module, module), own=True)
+        for name, module in BUILTIN_PLUGINS
+    ]
 
 
 def _installed() -> list[Candidate]:
-    found = []
-    for entry in metadata.entry_points(group=GROUP):
-        distribution = entry.dist
-        name = distribution.metadata["Name"] if distribution else "(unknown)"
-        version = distribution.version if distribution else ""
-        found.append(Candidate(entry.name, name, version, entry.load))
+    found = [
+        Candidate(entry.name, *_distribution_of(entry), entry.load)
+        for entry in metadata.entry_points(group=GROUP)
+    ]
     # by distribution, so that in a conflict it is always the same one that is set aside
     return sorted(found, key=lambda c: (c.distribution.lower(), c.name))
 
 
+def _distribution_of(entry: metadata.EntryPoint) -> tuple[str, str]:
+    """Name and version of the package; a damaged installation may lack either."""
+    try:
+        about = entry.dist.metadata if entry.dist else {}
+        return str(about["Name"] or "(unknown)"), str(about["Version"] or "")
+    except (KeyError, TypeError, OSError, ValueError):
+        return "(unknown)", ""
+
+
 def _allowed(candidate: Candidate) -> bool:
     listed = os.environ.get("KCORE_PLUGINS")
-    if listed is None or candidate.distribution == "kcore":
+    if listed is None or candidate.own:
         return True
     return candidate.name in {n.strip() for n in listed.split(",")} - {"none"}
 
 
-def _admit(candidate: Candidate, info: PluginInfo, manager: pluggy.PluginManager) -> None:
+def _admit(candidate: Candidate, findings: _Findings, manager: pluggy.PluginManager) -> None:
     """Imports, checks, asks for descriptions, and registers all of them or none."""
     module = candidate.load()
-    info.api = getattr(module, "KCORE_API", API_VERSION)
-    _check_version(info.api)
+    findings.api = getattr(module, "KCORE_API", API_VERSION)
+    _check_version(findings.api)
+    hooks = _hooks_of(module)
     manager.register(module, name=f"{candidate.distribution}:{candidate.name}")
     try:
-        _check_hook_names(module, manager)
-        offered = _descriptions(module, manager)
-        info.gives = {family: [s.name for s in specs] for family, specs in offered.items()}
-        for specs in offered.values():
-            for spec in specs:
-                _check_version(spec.api)
-        _check_conflicts(offered, info)
-    except Exception:
+        offered = _descriptions(module, hooks, manager)
+    except BaseException:
         manager.unregister(module)
         raise
+    findings.gives = {family: [n for s in specs for n in s.names] for family, specs in offered.items()}
+    origin = Origin(candidate.name, candidate.distribution, candidate.version)
+    _check_specs(offered, origin)
     for family, specs in offered.items():
         for spec in specs:
-            registries[family].entries[spec.name] = (spec, info.origin)
+            registries[family].register(spec, origin)
 
 
 def _check_version(api: Any) -> None:
@@ -159,56 +190,68 @@ def _check_version(api: Any) -> None:
         )
 
 
-def _hooks_of(module: Any) -> list[str]:
-    """Names of functions in `module` that carry the hook marker."""
-    return [name for name in dir(module) if getattr(getattr(module, name), "kcore_impl", None) is not None]
+def _hooks_of(module: Any) -> set[str]:
+    """The hooks that a plug-in implements. Raises PluginError for one that does not exist or is not marked."""
+    known = {hook for hook, _ in FAMILIES.values()}
+    found = set()
+    for name, function in inspect.getmembers_static(module, _is_function):
+        marks = getattr(function, "kcore_impl", None)
+        if marks is not None:
+            found.add(_known_hook(marks.get("specname") or name, known))
+        elif name in known:
+            raise PluginError(f"its {name}() lacks the decorator @hookimpl (from kcore.spi import hookimpl).")
+    return found
 
 
-def _check_hook_names(module: Any, manager: pluggy.PluginManager) -> None:
-    known = [hook for hook, _ in FAMILIES.values()]
-    for name in _hooks_of(module):
-        if name not in known:
-            near = difflib.get_close_matches(name, known, n=1)
-            hint = f" Did you mean {near[0]!r}?" if near else ""
-            raise PluginError(f"it implements a hook {name!r}, which does not exist.{hint}")
-    manager.check_pending()
+def _is_function(value: Any) -> bool:
+    # static, and functions only: asking a lazily imported module for the mark would import it
+    return inspect.isroutine(value)
 
 
-def _descriptions(module: Any, manager: pluggy.PluginManager) -> dict[str, list[Any]]:
+def _known_hook(name: str, known: set[str]) -> str:
+    if name not in known:
+        raise PluginError(f"it implements a hook {name!r}, which does not exist.{nearest(name, known)}")
+    return name
+
+
+def _descriptions(module: Any, hooks: set[str], manager: pluggy.PluginManager) -> dict[str, list[Any]]:
     """What the plug-in's hooks return, each value checked."""
     offered: dict[str, list[Any]] = {}
     others = [p for p in manager.get_plugins() if p is not module]
     for family, (hook, kind) in FAMILIES.items():
-        if not hasattr(module, hook):
+        if hook not in hooks:
             continue
         # the hook of this plug-in alone: what fails is then known to be its own
-        (specs,) = manager.subset_hook_caller(hook, others)() or ([],)
-        for spec in specs if isinstance(specs, (list, tuple)) else [specs]:
+        given = manager.subset_hook_caller(hook, others)()
+        specs = given[0] if given else []
+        offered[family] = list(specs) if isinstance(specs, (list, tuple)) else [specs]
+        for spec in offered[family]:
             if not isinstance(spec, kind):
                 raise PluginError(f"{hook}() gave {spec!r}; a list of {kind.__name__} is needed.")
-        offered[family] = list(specs)
     return offered
 
 
-def _check_conflicts(offered: dict[str, list[Any]], info: PluginInfo) -> None:
+def _check_specs(offered: dict[str, list[Any]], origin: Origin) -> None:
+    """Versions and names of all descriptions, before the first of them is registered."""
     for family, specs in offered.items():
-        taken = registries[family].entries
+        trial = Registry(family)
+        trial.entries = dict(registries[family].entries)
         for spec in specs:
-            if spec.name in taken:
-                first = taken[spec.name][1]
-                raise PluginConflict(
-                    f"{family[:-1]} {spec.name!r} is offered by {first} and {info.origin}. Uninstall one."
-                )
+            _check_version(spec.api)
+            trial.register(spec, origin)
 
 
 def _refuse(info: PluginInfo) -> None:
+    """Remembers a plug-in that is not used, for those who ask for what it would have given."""
+    _plugins.append(info)
     for family, names in info.gives.items():
         for name in names:
             registries[family].refused[name] = f"{name!r} would come from {info.origin}: {info.reason}"
-    if not info.gives:  # it never got to say what it gives: its names may be anything
-        reason = f"plug-in {info.name!r} ({info.origin}) was set aside: {info.reason}"
-        for registry in registries.values():
-            registry.broken.append(reason)
+    for registry in registries.values():
+        registry.unused.add(info.distribution)
+        if not info.gives:  # it never got to say what it gives: its names may be anything
+            was = "was set aside" if info.state == "set aside" else f"is {info.state}"
+            registry.broken.append(f"plug-in {info.name!r} ({info.origin}) {was}: {info.reason}")
 
 
 set_discovery(discover)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import sys
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib.util import find_spec
 from typing import Any
 
-from ..errors import UnknownBackend, UnknownName, nearest
+from ..errors import PluginConflict, PluginError, UnknownBackend, UnknownName, nearest
+from .engine import Engine
 from .hints import INSTALL_HINTS
 from .specs import FAMILIES
 
@@ -24,14 +27,28 @@ class Origin:
         return f"{self.distribution} {self.version}".strip()
 
 
+OWN = "kcore"  # the distribution whose names are taken before anybody else is asked
+LOCAL = Origin("", "this program", "")
+
+# family -> what one of its members is called
+SINGULAR = {
+    "backends": "engine", "layers": "layer", "losses": "loss", "metrics": "metric", "optimizers": "optimizer",
+    "initializers": "initializer", "regularizers": "regularizer", "constraints": "constraint",
+    "activations": "activation", "callbacks": "callback", "data_adapters": "data adapter",
+    "model_formats": "model format", "distribution_strategies": "distribution strategy",
+}  # fmt: skip
+
+
 class Registry:
     """The entries of one family. Filled by the loader when first looked at."""
 
     def __init__(self, family: str) -> None:
         self.family = family
+        self.kind = SINGULAR[family]
         self.entries: dict[str, tuple[Any, Origin]] = {}
         self.refused: dict[str, str] = {}  # names that a plug-in set aside would have given -> why it was
-        self.broken: list[str] = []  # plug-ins set aside before they could say what they give
+        self.broken: list[str] = []  # plug-ins set aside or not allowed, which never said what they give
+        self.unused: set[str] = set()  # distributions that are installed, but whose plug-ins are not in use
         self._resolved: dict[str, Any] = {}
         self._lock = threading.RLock()
 
@@ -43,19 +60,56 @@ class Registry:
         discover()
         return name in self.entries
 
-    def origin(self, name: str) -> Origin:
-        """Distribution and version that brought `name`. Raises UnknownName."""
+    def provenance(self, name: str) -> Origin:
+        """Plug-in, distribution and version that brought `name`. Raises UnknownName."""
         return self._entry(name)[1]
+
+    origin = provenance
 
     def get(self, name: str) -> Any:
         """What `name` stands for, loaded now if it was not yet. Raises UnknownName with the nearest match."""
         found = self._resolved.get(name)
         if found is None:
-            with self._lock:
-                found = self._resolved.get(name)
-                if found is None:
-                    found = self._resolved[name] = self._load(name)
+            # No lock while a module is imported: its own thread may be waiting for this registry. Importing
+            # twice is harmless, and all callers get what came first.
+            found = self._resolved.setdefault(name, self._load(name))
         return found
+
+    def register(self, spec: Any, origin: Origin) -> None:
+        """Enters what `spec` describes under all its names. Raises PluginConflict if one is taken."""
+        with self._lock:
+            for name in spec.names:
+                if name in self.entries:
+                    raise PluginConflict(self._conflict(name, origin))
+            self.entries.update(dict.fromkeys(spec.names, (spec, origin)))
+
+    def add_local(self, name: str, value: Any) -> None:
+        """Makes the program's own `value` known under `name`. Raises PluginConflict if a plug-in has that name.
+
+        Adding a name again replaces what the program itself had added.
+        """
+        discover()
+        spec = FAMILIES[self.family][1](name, value)
+        with self._lock:
+            if self.entries.get(name, (None, LOCAL))[1] is LOCAL:
+                self.entries.pop(name, None)
+                self._resolved.pop(name, None)
+            self.register(spec, LOCAL)
+
+    def clear(self) -> None:
+        """Forgets everything, as before discovery."""
+        with self._lock:
+            for table in (self.entries, self.refused, self.broken, self.unused, self._resolved):
+                table.clear()
+
+    def _conflict(self, name: str, origin: Origin) -> str:
+        first = self.entries[name][1]
+        if first.distribution == origin.distribution:
+            return f"{self.kind} {name!r} is offered twice by {origin}."
+        advice = "Uninstall one."
+        if first.distribution == OWN or origin is LOCAL:
+            advice = "Choose another name."
+        return f"{self.kind} {name!r} is offered by {first} and {origin}. {advice}"
 
     def _entry(self, name: str) -> tuple[Any, Origin]:
         discover()
@@ -64,58 +118,102 @@ class Registry:
         return self.entries[name]
 
     def _load(self, name: str) -> Any:
-        return self._entry(name)[0].resolve()
+        spec, origin = self._entry(name)
+        try:
+            return spec.resolve()
+        except Exception as error:
+            raise PluginError(
+                f"{self.kind} {name!r} failed to load from {spec.target!r}: {type(error).__name__}: {error} "
+                f"({origin}). Repair or uninstall that package."
+            ) from error
 
     def _unknown(self, name: str) -> Exception:
-        kind = _SINGULAR.get(self.family, self.family)
-        text = f"no {kind} named {name!r}.{nearest(name, self.entries)}"
-        if name in self.refused:
-            text += f"\n  {self.refused[name]}"
-        return UnknownName("\n  ".join([text, *self.broken]))
+        return UnknownName(
+            "\n  ".join([f"no {self.kind} named {name!r}.{self._near(name)}", *self._reasons(name)])
+        )
+
+    def _near(self, name: str, more: Iterable[str] = ()) -> str:
+        return nearest(name, {*self.entries, *more} - {name})
+
+    def _reasons(self, name: str) -> list[str]:
+        """Why plug-ins that might have given `name` did not."""
+        return [*([self.refused[name]] if name in self.refused else []), *self.broken]
 
 
 class BackendRegistry(Registry):
     """Engines: the preferred one, and errors that say what is installed and what failed."""
 
+    def get(self, name: str) -> Any:
+        """The engine called `name`, made now if it was not yet: once per process. Raises UnknownBackend."""
+        with self._lock:
+            return super().get(name)
+
     def preferred(self) -> str:
-        """The installed engine of highest priority."""
+        """The installed engine of highest priority that has what it needs."""
         discover()
-        return max(self.entries.values(), key=lambda entry: entry[0].priority)[0].name
+        usable = [spec for spec, _ in self.entries.values() if not _missing(spec)]
+        if not usable:
+            raise UnknownBackend(
+                "\n  ".join(["no engine can be used.", *self.refused.values(), *self.broken])
+            )
+        return str(max(usable, key=lambda spec: spec.priority).name)
 
     def _load(self, name: str) -> Any:
         spec, origin = self._entry(name)
+        missing = _missing(spec)
+        if missing:
+            raise self._failed(name, f"it needs {', '.join(missing)}, which is not installed", origin)
         try:
-            return spec.load()
+            made = spec.load()
         except Exception as error:
-            raise UnknownBackend(
-                f"engine {name!r} failed to load: {type(error).__name__}: {error} ({origin}).\n{self._installed(name)}"
-            ) from error
+            raise self._failed(name, f"{type(error).__name__}: {error}", origin) from error
+        if not isinstance(made, Engine):
+            raise self._failed(name, f"its load() gave {made!r}, which is no kcore.spi.Engine", origin)
+        if made.name != name:
+            raise self._failed(name, f"its load() gave an engine that calls itself {made.name!r}", origin)
+        return made
+
+    def _failed(self, name: str, reason: str, origin: Origin) -> UnknownBackend:
+        told = f"engine {name!r} failed to load: {reason} ({origin})."
+        return UnknownBackend(f"{told}\n  {self._installed(but=name)}")
 
     def _unknown(self, name: str) -> Exception:
-        text = (
-            f"no engine named {name!r}.{nearest(name, {*self.entries, *INSTALL_HINTS})}\n{self._installed()}"
-        )
-        if name in self.refused:
-            text += f"\n  {self.refused[name]}"
-        elif name in INSTALL_HINTS:
-            text += f"\n  It comes with a package: pip install {INSTALL_HINTS[name]}"
-        return UnknownBackend("\n  ".join([text, *self.broken]))
+        near = self._near(name, () if name in INSTALL_HINTS else INSTALL_HINTS)
+        told = [f"no engine named {name!r}.{near}", self._installed(), *self._reasons(name)]
+        package = INSTALL_HINTS.get(name)
+        if package and package not in self.unused:
+            told.append(f"It comes with a package: pip install {package}")
+        return UnknownBackend("\n  ".join(told))
 
     def _installed(self, but: str = "") -> str:
         told = [f"{n} ({o})" for n, (_, o) in sorted(self.entries.items()) if n != but]
-        return f"  Installed: {', '.join(told)}."
+        return f"Installed: {', '.join(told) or 'no other'}."
 
 
-_SINGULAR = {
-    "backends": "engine", "layers": "layer", "losses": "loss", "metrics": "metric", "optimizers": "optimizer",
-    "initializers": "initializer", "regularizers": "regularizer", "constraints": "constraint",
-    "activations": "activation", "callbacks": "callback", "data_adapters": "data adapter",
-    "model_formats": "model format", "distribution_strategies": "distribution strategy",
-}  # fmt: skip
+def _missing(spec: Any) -> list[str]:
+    """Modules that an engine needs and that are not there; none is imported (but the packages they are in)."""
+    return [module for module in spec.needs if not _is_there(module)]
 
-registries: dict[str, Registry] = {f: Registry(f) for f in FAMILIES if f != "backends"}
+
+def _is_there(module: str) -> bool:
+    try:
+        return module in sys.modules or find_spec(module) is not None
+    except (ImportError, ValueError):
+        return False
+
+
+class Registries(dict[str, Registry]):
+    """All registries by family: `registries["layers"]` or `registries.layers`."""
+
+    def __getattr__(self, family: str) -> Registry:
+        try:
+            return self[family]
+        except KeyError:
+            raise AttributeError(f"no family {family!r}.{nearest(family, self)}") from None
+
+
 backends = BackendRegistry("backends")
-registries["backends"] = backends
+registries = Registries({f: Registry(f) for f in FAMILIES if f != "backends"}, backends=backends)
 _discovery: list[Callable[[], None]] = []
 
 

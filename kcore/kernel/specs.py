@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import reduce
 from importlib import import_module
 from typing import Any
+
+from ..errors import PluginError
 
 API_VERSION = 1
 SUPPORTED_API = (1,)
@@ -16,8 +19,9 @@ class BackendSpec:
     """A tensor engine.
 
     name: what users choose it by. load: called with nothing when a user first selects the engine; returns a
-    `kcore.spi.Engine`. api: version of the contract it is written for. priority: the highest of the installed
-    ones is the default engine.
+    `kcore.spi.Engine` of that name. api: version of the contract it is written for. priority: the highest of the
+    installed ones is the default engine. needs: modules that must be there, looked for but not imported: an
+    engine that lacks one is never the default, and who asks for it is told.
     """
 
     name: str
@@ -25,6 +29,20 @@ class BackendSpec:
     api: int = API_VERSION
     priority: int = 0
     description: str = ""
+    needs: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        _check_names("BackendSpec", (self.name,))
+        if not callable(self.load):
+            raise PluginError(f"BackendSpec {self.name!r}: load is {self.load!r}; a function is needed.")
+        if isinstance(self.needs, str):
+            raise PluginError(
+                f"BackendSpec {self.name!r}: needs is {self.needs!r}; a tuple of names is needed."
+            )
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name,)
 
     def resolve(self) -> Any:
         return self.load()
@@ -32,18 +50,43 @@ class BackendSpec:
 
 @dataclass(frozen=True)
 class ObjectSpec:
-    """Something that users name: a layer, a loss, ... `target` is the object, or "module:attribute"."""
+    """Something that users name: a layer, a loss, ...
+
+    target: the object, or better "module:attribute", which is imported when first asked for. aliases: further
+    names for the same object.
+    """
 
     name: str
     target: Any
+    aliases: tuple[str, ...] = ()
     api: int = API_VERSION
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        if isinstance(self.aliases, str):
+            raise PluginError(
+                f"{kind} {self.name!r}: aliases is {self.aliases!r}; a tuple of names is needed."
+            )
+        _check_names(kind, self.names)
+        if isinstance(self.target, str) and not all(self.target.partition(":")):
+            raise PluginError(f"{kind} {self.name!r}: target {self.target!r} must read 'module:attribute'.")
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.aliases)
 
     def resolve(self) -> Any:
         """The object itself, imported now if the target is a string."""
         if not isinstance(self.target, str):
             return self.target
         module, _, attribute = self.target.partition(":")
-        return getattr(import_module(module), attribute)
+        return reduce(getattr, attribute.split("."), import_module(module))
+
+
+def _check_names(kind: str, names: tuple[Any, ...]) -> None:
+    for name in names:
+        if not isinstance(name, str) or not name.strip():
+            raise PluginError(f"{kind}: {name!r} is not a name; give a text that is not empty.")
 
 
 class LayerSpec(ObjectSpec):

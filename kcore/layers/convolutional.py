@@ -14,7 +14,9 @@ def sizes(value, rank, name, layer):
     """A number or a sequence as a tuple of `rank` numbers of at least 1."""
     found = tuple(value) if hasattr(value, "__iter__") else (value,) * rank
     if len(found) != rank or any(v is None or int(v) != v or v < 1 for v in found):
-        raise ArgumentError(f"{layer}: {name}={value!r}; a whole number above 0, or {rank} of them, is needed.")
+        raise ArgumentError(
+            f"{layer}: {name}={value!r}; a whole number above 0, or {rank} of them, is needed."
+        )
     return tuple(int(v) for v in found)
 
 
@@ -70,10 +72,14 @@ class _Conv(_Spatial):
             setattr(self, name, sizes(given.get(name, 1), self.rank, name, self._told()))
         self.padding = str(self.padding).lower()
         if self.padding not in self._paddings:
-            raise ArgumentError(f"{self._told()}: padding={self.padding!r}; use one of {', '.join(self._paddings)}.")
+            raise ArgumentError(
+                f"{self._told()}: padding={self.padding!r}; use one of {', '.join(self._paddings)}."
+            )
         self.data_format = K.normalize_data_format(self.data_format)
         if self.padding == "causal" and self.data_format != "channels_last":
-            raise ArgumentError(f"{self._told()}: padding='causal' goes with data_format='channels_last' only.")
+            raise ArgumentError(
+                f"{self._told()}: padding='causal' goes with data_format='channels_last' only."
+            )
         self.input_spec = InputSpec(ndim=self.rank + 2)
 
     def _channels(self, input_shape):
@@ -212,7 +218,9 @@ class _ConvTranspose:
     def _lengths(self, lengths):
         padding = self.output_padding or (None,) * self.rank
         each = zip(lengths, self.strides, self.kernel_size, padding, self.dilation_rate, strict=True)
-        return [None if n is None else transposed_length(n, s, k, self.padding, p, d) for n, s, k, p, d in each]
+        return [
+            None if n is None else transposed_length(n, s, k, self.padding, p, d) for n, s, k, p, d in each
+        ]
 
     def _convolved(self, inputs):
         static, dynamic = K.int_shape(inputs), K.shape(inputs)
@@ -276,7 +284,9 @@ class DepthwiseConv2D(_Conv):
 
     def _add_kernels(self, channels):
         self.depthwise_kernel = self.add_weight(
-            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), **weight_settings(self, "depthwise")
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            **weight_settings(self, "depthwise"),
         )
 
     def _output_channels(self, channels):
@@ -299,7 +309,9 @@ class _SeparableConv(_Conv):
 
     def _add_kernels(self, channels):
         self.depthwise_kernel = self.add_weight(
-            "depthwise_kernel", (*self.kernel_size, channels, self.depth_multiplier), **weight_settings(self, "depthwise")
+            "depthwise_kernel",
+            (*self.kernel_size, channels, self.depth_multiplier),
+            **weight_settings(self, "depthwise"),
         )
         ones = (1,) * self.rank
         self.pointwise_kernel = self.add_weight(
@@ -387,7 +399,9 @@ class UpSampling2D(_UpSampling):
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
         if interpolation not in ("nearest", "bilinear"):
-            raise ArgumentError(f"{self._told()}: interpolation={interpolation!r}; use 'nearest' or 'bilinear'.")
+            raise ArgumentError(
+                f"{self._told()}: interpolation={interpolation!r}; use 'nearest' or 'bilinear'."
+            )
         self.interpolation = interpolation
 
     def call(self, inputs):
@@ -448,7 +462,9 @@ class _ZeroPadding(_Edges):
 
     def compute_output_shape(self, input_shape):
         def padded(lengths):
-            return [None if n is None else n + a + b for n, (a, b) in zip(lengths, self._amounts(), strict=True)]
+            return [
+                None if n is None else n + a + b for n, (a, b) in zip(lengths, self._amounts(), strict=True)
+            ]
 
         return self._with_spatial(input_shape, padded)
 
@@ -496,7 +512,9 @@ class _Cropping(_Edges):
 
     def compute_output_shape(self, input_shape):
         def cropped(lengths):
-            return [None if n is None else n - a - b for n, (a, b) in zip(lengths, self._amounts(), strict=True)]
+            return [
+                None if n is None else n - a - b for n, (a, b) in zip(lengths, self._amounts(), strict=True)
+            ]
 
         shape = self._with_spatial(input_shape, cropped)
         if any(shape[axis] is not None and shape[axis] < 1 for axis in self._spatial_axes()):

@@ -128,7 +128,9 @@ class ConvLSTM2DCell(Layer):
     def project(self, inputs):
         """The input's part of all gates: (batch, new rows, new cols, 4 * filters)."""
         masks = self._masks[0] if self._masks else None
-        output = self._convolved(inputs, self.kernel, masks, lambda x, w: self.input_conv(x, w, padding=self.padding))
+        output = self._convolved(
+            inputs, self.kernel, masks, lambda x, w: self.input_conv(x, w, padding=self.padding)
+        )
         return K.bias_add(output, self.bias, data_format=self.data_format) if self.use_bias else output
 
     def step(self, projected, states):
