@@ -5,13 +5,16 @@ from __future__ import annotations
 import argparse
 import dataclasses
 import json
+import os
 import sys
 from importlib import import_module
 
 from ._lazy import lazy_module
-from .kernel.loader import plugins
+from .errors import KcoreError
+from .kernel.loader import PluginInfo, plugins
 
 rich_console = lazy_module("rich.console")
+rich_markup = lazy_module("rich.markup")
 rich_table = lazy_module("rich.table")
 
 
@@ -23,20 +26,25 @@ def _plugins(options: argparse.Namespace) -> int:
     """Lists every plug-in: what it gives, versions, state and reason."""
     found = plugins()
     if options.json:
-        print(json.dumps([dataclasses.asdict(p) for p in found], indent=1))
+        print(json.dumps([dataclasses.asdict(p) for p in found], indent=1, default=str))
         return 0
     table = rich_table.Table("plug-in", "package", "contract", "state", "gives")
     for plugin in found:
-        given = ", ".join(
-            f"{family}: {', '.join(names) if len(names) <= 3 else len(names)}"
-            for family, names in plugin.gives.items()
-        )
-        state = plugin.state if not plugin.reason else f"{plugin.state}: {plugin.reason}"
-        table.add_row(
-            plugin.name, f"{plugin.distribution} {plugin.version}", str(plugin.api or "?"), state, given
-        )
+        # a stranger's words are shown as they are: brackets in them are no markup
+        table.add_row(*map(rich_markup.escape, _row(plugin)))
     rich_console.Console().print(table)
     return 0
+
+
+def _row(plugin: PluginInfo) -> list[str]:
+    given = [f"{family}: {_shortened(names)}" for family, names in plugin.gives.items()]
+    state = f"{plugin.state}: {plugin.reason}" if plugin.reason else plugin.state
+    contract = "?" if plugin.api is None else str(plugin.api)
+    return [plugin.name, str(plugin.origin), contract, state, ", ".join(given)]
+
+
+def _shortened(names: list[str]) -> str:
+    return ", ".join(names) if len(names) <= 3 else str(len(names))
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
@@ -65,7 +73,14 @@ def main(arguments: list[str] | None = None) -> int:
         summary = (run.__doc__ or "").strip()
         add(commands.add_parser(name, help=summary, description=summary))
     options = parser.parse_args(arguments)
-    return COMMANDS[options.command][1](options)
+    try:
+        return COMMANDS[options.command][1](options)
+    except KcoreError as error:
+        print(f"kcore: {type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    except BrokenPipeError:  # the reader, such as `head`, has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 1
 
 
 if __name__ == "__main__":

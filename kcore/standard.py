@@ -71,7 +71,9 @@ def _specs(family: str) -> list[Any]:
 
 @hookimpl
 def kcore_layers() -> list[LayerSpec]:
-    return _specs("layers")
+    # models are layers too, but stand above them: named here, loaded when asked for
+    models = [LayerSpec(name=n, target=f"kcore.models:{n}") for n in ("Model", "Sequential")]
+    return [*_specs("layers"), *models]
 
 
 @hookimpl

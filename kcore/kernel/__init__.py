@@ -1,1 +1,4 @@
-"""The kernel: what can be plugged in, and the contract with engines."""
+"""The kernel: what can be plugged in (specs, hooks, loader, registries) and the contract with engines.
+
+`kcore.kernel.registry.registries` holds one registry per family; `kcore.kernel.context` the choice of engine.
+"""

@@ -10,7 +10,6 @@ from contextvars import ContextVar
 from typing import Any
 
 from ..errors import UnknownBackend
-from . import loader  # noqa: F401 (fills the registries when they are first looked at)
 from .config import config_file, settings
 from .registry import backends
 

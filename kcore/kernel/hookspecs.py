@@ -1,6 +1,8 @@
 """The hooks that a plug-in may implement. Each is called once, during discovery, and returns descriptions.
 
-Describe, do not import: an engine or a costly module is loaded when a user first asks for it.
+Describe, do not import: an engine or a costly module is loaded when a user first asks for it. A hook returns a
+list; a plug-in implements as many hooks as it needs. One that raises, returns something else or claims a name
+that is taken has its whole plug-in set aside with the reason, and everything else goes on.
 """
 
 from __future__ import annotations
@@ -39,12 +41,12 @@ def kcore_layers() -> list[LayerSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def kcore_losses() -> list[LossSpec]:  # type: ignore[empty-body]
-    """Losses, to be named in `compile(loss=...)`. Since API 1."""
+    """Losses, to be named in `compile(loss=...)`: functions of (y_true, y_pred), or classes. Since API 1."""
 
 
 @hookspec
 def kcore_metrics() -> list[MetricSpec]:  # type: ignore[empty-body]
-    """Metrics, to be named in `compile(metrics=...)`. Since API 1."""
+    """Metrics, to be named in `compile(metrics=...)`: functions of (y_true, y_pred), or classes. Since API 1."""
 
 
 @hookspec

@@ -149,10 +149,11 @@ def _installed() -> list[Candidate]:
 def _distribution_of(entry: metadata.EntryPoint) -> tuple[str, str]:
     """Name and version of the package; a damaged installation may lack either."""
     try:
-        about = entry.dist.metadata if entry.dist else {}
-        return str(about["Name"] or "(unknown)"), str(about["Version"] or "")
-    except (KeyError, TypeError, OSError, ValueError):
-        return "(unknown)", ""
+        about: Any = entry.dist.metadata if entry.dist else {}
+        name, version = (str(about[key]) if key in about else "" for key in ("Name", "Version"))
+    except (ImportError, OSError, TypeError, ValueError):
+        name = version = ""
+    return name or "(unknown)", version
 
 
 def _allowed(candidate: Candidate) -> bool:
@@ -194,18 +195,17 @@ def _hooks_of(module: Any) -> set[str]:
     """The hooks that a plug-in implements. Raises PluginError for one that does not exist or is not marked."""
     known = {hook for hook, _ in FAMILIES.values()}
     found = set()
-    for name, function in inspect.getmembers_static(module, _is_function):
+    for name in dir(module):
+        # static, and functions only: asking a lazily imported module for the mark would import it
+        function = inspect.getattr_static(module, name, None)
+        if not inspect.isroutine(function):
+            continue
         marks = getattr(function, "kcore_impl", None)
         if marks is not None:
             found.add(_known_hook(marks.get("specname") or name, known))
         elif name in known:
             raise PluginError(f"its {name}() lacks the decorator @hookimpl (from kcore.spi import hookimpl).")
     return found
-
-
-def _is_function(value: Any) -> bool:
-    # static, and functions only: asking a lazily imported module for the mark would import it
-    return inspect.isroutine(value)
 
 
 def _known_hook(name: str, known: set[str]) -> str:
@@ -249,9 +249,10 @@ def _refuse(info: PluginInfo) -> None:
             registries[family].refused[name] = f"{name!r} would come from {info.origin}: {info.reason}"
     for registry in registries.values():
         registry.unused.add(info.distribution)
-        if not info.gives:  # it never got to say what it gives: its names may be anything
-            was = "was set aside" if info.state == "set aside" else f"is {info.state}"
-            registry.broken.append(f"plug-in {info.name!r} ({info.origin}) {was}: {info.reason}")
+        if info.state == "not allowed":
+            registry.withheld.append(f"{info.name} ({info.origin})")
+        elif not info.gives:  # it never got to say what it gives: its names may be anything
+            registry.broken.append(f"plug-in {info.name!r} ({info.origin}) was set aside: {info.reason}")
 
 
 set_discovery(discover)

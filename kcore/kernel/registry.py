@@ -6,6 +6,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
+from importlib import import_module
 from importlib.util import find_spec
 from typing import Any
 
@@ -47,7 +48,8 @@ class Registry:
         self.kind = SINGULAR[family]
         self.entries: dict[str, tuple[Any, Origin]] = {}
         self.refused: dict[str, str] = {}  # names that a plug-in set aside would have given -> why it was
-        self.broken: list[str] = []  # plug-ins set aside or not allowed, which never said what they give
+        self.broken: list[str] = []  # plug-ins set aside before they could say what they give
+        self.withheld: list[str] = []  # plug-ins that KCORE_PLUGINS does not list
         self.unused: set[str] = set()  # distributions that are installed, but whose plug-ins are not in use
         self._resolved: dict[str, Any] = {}
         self._lock = threading.RLock()
@@ -99,8 +101,11 @@ class Registry:
     def clear(self) -> None:
         """Forgets everything, as before discovery."""
         with self._lock:
-            for table in (self.entries, self.refused, self.broken, self.unused, self._resolved):
+            for table in self._tables():
                 table.clear()
+
+    def _tables(self) -> tuple[Any, ...]:
+        return self.entries, self.refused, self.broken, self.withheld, self.unused, self._resolved
 
     def _conflict(self, name: str, origin: Origin) -> str:
         first = self.entries[name][1]
@@ -137,7 +142,10 @@ class Registry:
 
     def _reasons(self, name: str) -> list[str]:
         """Why plug-ins that might have given `name` did not."""
-        return [*([self.refused[name]] if name in self.refused else []), *self.broken]
+        told = [*([self.refused[name]] if name in self.refused else []), *self.broken]
+        if self.withheld:
+            told.append(f"Installed, but KCORE_PLUGINS does not list them: {', '.join(self.withheld)}.")
+        return told
 
 
 class BackendRegistry(Registry):
@@ -148,13 +156,19 @@ class BackendRegistry(Registry):
         with self._lock:
             return super().get(name)
 
+    def add_local(self, name: str, value: Any) -> None:
+        """Makes an engine known; `value` is the function that makes it. An engine cannot be replaced."""
+        if name in self:
+            raise PluginConflict(self._conflict(name, LOCAL))
+        super().add_local(name, value)
+
     def preferred(self) -> str:
         """The installed engine of highest priority that has what it needs."""
         discover()
         usable = [spec for spec, _ in self.entries.values() if not _missing(spec)]
         if not usable:
             raise UnknownBackend(
-                "\n  ".join(["no engine can be used.", *self.refused.values(), *self.broken])
+                "\n  ".join(["no engine can be used.", *self.refused.values(), *self._reasons("")])
             )
         return str(max(usable, key=lambda spec: spec.priority).name)
 
@@ -224,5 +238,9 @@ def set_discovery(function: Callable[[], None]) -> None:
 
 def discover() -> None:
     """Fills the registries if that has not happened yet."""
+    if not _discovery:
+        import_module(
+            f"{__package__}.loader"
+        )  # it installs itself; it stands above, so not imported at the top
     for function in _discovery:
         function()

@@ -6,47 +6,9 @@ from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
+from .base import InputSpec
 from .settings import keep, told, weight_settings
-
-
-def sizes(value, rank, name, layer):
-    """A number or a sequence as a tuple of `rank` numbers of at least 1."""
-    found = tuple(value) if hasattr(value, "__iter__") else (value,) * rank
-    if len(found) != rank or any(v is None or int(v) != v or v < 1 for v in found):
-        raise ArgumentError(
-            f"{layer}: {name}={value!r}; a whole number above 0, or {rank} of them, is needed."
-        )
-    return tuple(int(v) for v in found)
-
-
-class _Spatial(Layer):
-    """A layer on (batch, *spatial, channels), or with channels first; `rank` spatial axes."""
-
-    rank = 2
-
-    def _spatial_axes(self):
-        start = 2 if self.data_format == "channels_first" else 1
-        return range(start, start + self.rank)
-
-    @property
-    def _channel_axis(self):
-        return 1 if self.data_format == "channels_first" else -1
-
-    def _with_spatial(self, shape, change, channels=None):
-        """`shape` with its spatial sizes changed: `change(sizes)`; and with other channels, if given."""
-        made = list(shape)
-        axes = list(self._spatial_axes())
-        try:
-            changed = change(tuple(made[a] for a in axes))
-        except ShapeError as error:
-            raise ShapeError(f"{self._told()}: input 0 has shape {describe(tuple(shape))}; {error}") from None
-        for axis, size in zip(axes, changed, strict=True):
-            made[axis] = size
-        if channels is not None:
-            made[self._channel_axis] = channels
-        return tuple(made)
-
+from .spatial import _Spatial, sizes
 
 _SETTINGS = (
     "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation", "use_bias",
@@ -75,7 +37,7 @@ class _Conv(_Spatial):
             raise ArgumentError(
                 f"{self._told()}: padding={self.padding!r}; use one of {', '.join(self._paddings)}."
             )
-        self.data_format = K.normalize_data_format(self.data_format)
+        self._set_data_format(self.data_format)
         if self.padding == "causal" and self.data_format != "channels_last":
             raise ArgumentError(
                 f"{self._told()}: padding='causal' goes with data_format='channels_last' only."
@@ -93,6 +55,7 @@ class _Conv(_Spatial):
 
     def build(self, input_shape):
         channels = self._channels(input_shape)
+        self.compute_output_shape(input_shape)  # says so if a window does not fit
         self._add_kernels(channels)
         self.bias = None
         if self.use_bias:
@@ -200,7 +163,8 @@ class _ConvTranspose:
     """The gradient of a convolution as a layer. Weights: kernel (*kernel_size, filters, channels), bias (filters,)."""
 
     def __init__(self, given, **kwargs):
-        super().__init__(given, **kwargs)
+        # past the constructor of Conv2D or Conv3D, which has other arguments
+        _Conv.__init__(self, given, **kwargs)
         if self.output_padding is not None:
             padding = self.output_padding
             self.output_padding = tuple(padding) if hasattr(padding, "__iter__") else (padding,) * self.rank
@@ -361,8 +325,7 @@ class _UpSampling(_Spatial):
     def __init__(self, size, data_format, **kwargs):
         super().__init__(**kwargs)
         self.size = sizes(size, self.rank, "size", self._told())
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_data_format(data_format)
 
     def compute_output_shape(self, input_shape):
         def scaled(lengths):
@@ -431,8 +394,7 @@ class _Edges(_Spatial):
     def __init__(self, amounts, data_format, **kwargs):
         super().__init__(**kwargs)
         setattr(self, self._argument, self._pairs(amounts))
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_data_format(data_format)
 
     def _pairs(self, value):
         """A number, one per axis, or one pair per axis as pairs; for one axis just the pair."""

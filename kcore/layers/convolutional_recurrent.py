@@ -9,11 +9,11 @@ from ..backend.windows import output_lengths
 from ..errors import ShapeError
 from ..shapes import describe
 from .base import Layer
-from .convolutional import sizes
 from .folding import samples_as_steps, steps_as_samples
-from .recurrent import RNN, OwnCellRNN
+from .recurrent import RNN, _OwnCellRNN
 from .recurrent_cells import forget_bias_of_one
 from .settings import keep, told, weight_settings
+from .spatial import sizes
 
 _SETTINGS = (
     "filters", "kernel_size", "strides", "padding", "data_format", "dilation_rate", "activation",
@@ -199,7 +199,7 @@ class ConvRNN2D(RNN):
         return samples_as_steps(cell.project(steps_as_samples(inputs)), inputs), cell.step
 
 
-class ConvLSTM2D(ConvRNN2D, OwnCellRNN):
+class ConvLSTM2D(ConvRNN2D, _OwnCellRNN):
     """(batch, time, rows, cols, channels) -> (batch, new rows, new cols, filters); see ConvLSTM2DCell."""
 
     cell_class, cell_settings = ConvLSTM2DCell, _SETTINGS

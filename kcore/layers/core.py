@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import base64
-import marshal
-import types
+import itertools
+from collections.abc import Callable
 from typing import Any
+from weakref import WeakSet
 
 import numpy as np
 
@@ -32,6 +32,8 @@ class Dense(Layer):
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
         self.units = int(units)
+        if self.units < 1:
+            raise ArgumentError(f"{self._told()}: units={units!r}; a whole number above 0 is needed.")
         self.activation = activations.get(activation)
         self.use_bias = use_bias
         self.kernel_initializer = initializers.get(kernel_initializer)
@@ -254,7 +256,9 @@ class RepeatVector(Layer):
 
     def __init__(self, n, **kwargs):
         super().__init__(**kwargs)
-        self.n = n
+        if int(n) != n or n < 1:
+            raise ArgumentError(f"{self._told()}: n={n!r}; a whole number above 0 is needed.")
+        self.n = int(n)
         self.input_spec = InputSpec(ndim=2)
 
     def call(self, inputs):
@@ -317,35 +321,40 @@ class Lambda(Layer):
         return cls(**config)
 
 
+# Functions that this process described. A config never holds code: it names a function, which is looked up
+# among the user's custom_objects, then here, so that a model can be copied without naming its functions.
+_alive: dict[str, WeakSet[Callable[..., Any]]] = {}
+_numbers = itertools.count(1)
+
+
 def _described(function: Any) -> tuple[Any, str]:
-    """A named function by its name; a lambda as its code, which only the process that holds it takes back."""
-    if getattr(function, "__name__", "") != "<lambda>":
-        return function.__name__, "function"
-    code = base64.b64encode(marshal.dumps(function.__code__)).decode("ascii")
-    _alive[code] = function
-    return (code, None, None), "lambda"
-
-
-_alive: dict[
-    str, types.FunctionType
-] = {}  # lambdas that this process described: no code is ever run from a config
+    """A function by its name and what kind it is; a lambda gets a name of its own."""
+    name = getattr(function, "__name__", type(function).__name__)
+    kind = "lambda" if name == "<lambda>" else "function"
+    if kind == "lambda":
+        known = [key for key, functions in _alive.items() if function in functions]
+        name = known[0] if known else f"<lambda {next(_numbers)}>"
+    _alive.setdefault(name, WeakSet()).add(function)
+    return ((name, None, None) if kind == "lambda" else name), kind
 
 
 def _restored(value: Any, kind: str, custom_objects: dict[str, Any]) -> Any:
-    if kind == "function" and isinstance(value, str):
-        if value in custom_objects:
-            return custom_objects[value]
-        raise ArgumentError(
-            f"Lambda: function {value!r} is not known. Pass custom_objects={{{value!r}: function}}."
-        )
+    """The function that `_described` told. Raises ArgumentError where it is not at hand."""
+    name = value[0] if kind == "lambda" and isinstance(value, (list, tuple)) else value
+    if kind not in ("function", "lambda") or not isinstance(name, str):
+        return value
+    if name in custom_objects:
+        return custom_objects[name]
+    found = list(_alive.get(name, ()))
+    if len(found) == 1:
+        return found[0]
     if kind == "lambda":
-        code = value[0] if isinstance(value, (list, tuple)) else value
-        if code in _alive:
-            return _alive[code]
         raise ArgumentError(
-            "Lambda: the config holds Python code, which is not run. Give the function a name and pass it in custom_objects."
+            "Lambda: the config holds a lambda, which only the process that made it knows; code in a config is not "
+            "run. Define the function with a name and pass it in custom_objects."
         )
-    return value
+    why = f"stands for {len(found)} functions" if found else "is not known"
+    raise ArgumentError(f"Lambda: function {name!r} {why}. Pass custom_objects={{{name!r}: function}}.")
 
 
 class Masking(Layer):

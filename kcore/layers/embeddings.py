@@ -57,6 +57,7 @@ class Embedding(Layer):
         return (input_shape[0], *merged, self.output_dim)
 
     def call(self, inputs):
+        self.compute_output_shape(K.int_shape(inputs))  # says so if the length is not as told
         if K.dtype(inputs) not in ("int32", "int64"):
             inputs = K.cast(inputs, "int32")
         return K.gather(self.embeddings, inputs)

@@ -6,9 +6,9 @@ from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
-from .convolutional import sizes
+from .base import InputSpec
 from .settings import keep, told, weight_settings
+from .spatial import _Spatial, sizes
 
 _SETTINGS = (
     "filters", "kernel_size", "strides", "padding", "data_format", "activation", "use_bias", "kernel_initializer",
@@ -17,32 +17,27 @@ _SETTINGS = (
 )  # fmt: skip
 
 
-class _LocallyConnected(Layer):
+class _LocallyConnected(_Spatial):
     """activation(local convolution + bias).
 
     Weights: kernel (places, values per window, filters), bias (*places, filters).
     """
 
     rank = 1
+    settings = _SETTINGS
 
     def __init__(self, given, **kwargs):
         super().__init__(**kwargs)
-        keep(self, _SETTINGS, given)
+        keep(self, self.settings, given)
         self.kernel_size = sizes(self.kernel_size, self.rank, "kernel_size", self._told())
         self.strides = sizes(self.strides, self.rank, "strides", self._told())
         self.padding = str(self.padding).lower()
         if self.padding != "valid":
             raise ArgumentError(f"{self._told()}: padding={self.padding!r}; only 'valid' is possible here.")
-        self.data_format = K.normalize_data_format(self.data_format)
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        self._set_data_format(given["data_format"])
 
-    @property
-    def _channels_first(self):
-        return self.data_format == "channels_first"
-
-    def _places(self, input_shape):
-        spatial = input_shape[2:] if self._channels_first else input_shape[1:-1]
-        return output_lengths(tuple(spatial), self.kernel_size, self.strides, (1,) * self.rank, "valid")
+    def _lengths(self, lengths):
+        return output_lengths(lengths, self.kernel_size, self.strides, (1,) * self.rank, "valid")
 
     def build(self, input_shape):
         shape = tuple(input_shape)
@@ -75,19 +70,18 @@ class _LocallyConnected(Layer):
         return self.activation(output)
 
     def compute_output_shape(self, input_shape):
-        places = self._places(input_shape)
-        if self._channels_first:
-            return (input_shape[0], self.filters, *places)
-        return (input_shape[0], *places, self.filters)
+        return self._with_spatial(input_shape, self._lengths, self.filters)
 
     def get_config(self):
-        return {**super().get_config(), **told(self, _SETTINGS)}
+        return {**super().get_config(), **told(self, self.settings)}
 
 
 class LocallyConnected1D(_LocallyConnected):
     """(batch, steps, channels) -> (batch, places, filters)."""
 
     rank = 1
+    # Keras 2.3.1: only channels last, and not in the config
+    settings = tuple(s for s in _SETTINGS if s != "data_format")
 
     def __init__(
         self, filters, kernel_size, strides=1, padding="valid", data_format=None, activation=None, use_bias=True,

@@ -11,6 +11,13 @@ from ..shapes import broadcast_shapes, describe
 from .base import Layer, is_shape_list
 
 
+def _others(shapes, i):
+    """The shapes of the inputs before the i-th, as text."""
+    return ", ".join(describe(tuple(s)) for s in shapes[:i]) + (
+        " of the inputs before it" if i > 1 else " of input 0"
+    )
+
+
 class _Merge(Layer):
     """Element by element, inputs broadcast to one another."""
 
@@ -45,15 +52,17 @@ class _Merge(Layer):
 
     def compute_output_shape(self, input_shape):
         rank = max(len(s) for s in input_shape)
-        padded = [(s[0], *(1,) * (rank - len(s)), *s[1:]) for s in input_shape]
-        try:
-            return broadcast_shapes(*padded)
-        except ShapeError:
-            told = " and ".join(describe(tuple(s)) for s in input_shape)
-            raise ShapeError(
-                f"{self._told()}: inputs of shapes {told} cannot be merged element by element. Make them equal, "
-                "or use Concatenate."
-            ) from None
+        merged = None
+        for i, shape in enumerate(input_shape):
+            padded = (shape[0], *(1,) * (rank - len(shape)), *shape[1:])
+            try:
+                merged = padded if merged is None else broadcast_shapes(merged, padded)
+            except ShapeError:
+                raise ShapeError(
+                    f"{self._told()}: input {i} has shape {describe(tuple(shape))}, which does not go with "
+                    f"{_others(input_shape, i)} element by element. Make the sizes equal, or use Concatenate."
+                ) from None
+        return merged
 
     def compute_mask(self, inputs, mask=None):
         masks = [m for m in (mask or []) if m is not None] if isinstance(mask, (list, tuple)) else []
@@ -122,15 +131,14 @@ class Concatenate(_Merge):
         rank = len(shapes[0])
         axis = self.axis % rank
         merged: list[Any] = list(shapes[0])
-        for shape in shapes[1:]:
+        for n, shape in enumerate(shapes[1:], 1):
             if len(shape) != rank or any(
                 i != axis and None not in (a, b) and a != b
                 for i, (a, b) in enumerate(zip(merged, shape, strict=False))
             ):
-                told = ", ".join(describe(s) for s in shapes)
                 raise ShapeError(
-                    f"{self._told()}: inputs of shapes {told} must agree in every axis but {self.axis}. Reshape or "
-                    "pad the one that differs."
+                    f"{self._told()}: input {n} has shape {describe(shape)}, which must agree with "
+                    f"{_others(shapes, n)} in every axis but {self.axis}. Reshape or pad it."
                 )
             for i in range(rank):
                 if i == axis:

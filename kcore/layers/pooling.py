@@ -4,48 +4,47 @@ from __future__ import annotations
 
 from .. import backend as K
 from ..backend.windows import output_lengths
-from .base import InputSpec, Layer
+from ..errors import ArgumentError
+from .settings import told
+from .spatial import _Spatial, sizes
 
 
-def _tuple(value, rank):
-    return (int(value),) * rank if isinstance(value, int) else tuple(value)
-
-
-class _Pooling(Layer):
+class _Pooling(_Spatial):
     """Windows of `pool_size` at `strides` (the window's own size by default)."""
 
-    _rank, _mode = 2, "max"
+    _mode = "max"
 
     def __init__(self, pool_size=2, strides=None, padding="valid", data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.pool_size = _tuple(pool_size, self._rank)
-        self.strides = self.pool_size if strides is None else _tuple(strides, self._rank)
+        self.pool_size = sizes(pool_size, self.rank, "pool_size", self._told())
+        self.strides = (
+            self.pool_size if strides is None else sizes(strides, self.rank, "strides", self._told())
+        )
         self.padding = str(padding).lower()
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self._rank + 2)
+        if self.padding not in ("valid", "same"):
+            raise ArgumentError(f"{self._told()}: padding={padding!r}; use 'valid' or 'same'.")
+        self._set_data_format(data_format)
+
+    def build(self, input_shape):
+        self.compute_output_shape(input_shape)  # says so if a window does not fit
+        self.built = True
 
     def call(self, inputs):
-        pool = {1: K.pool1d, 2: K.pool2d, 3: K.pool3d}[self._rank]
-        size, strides = (
-            (self.pool_size, self.strides) if self._rank > 1 else (self.pool_size[0], self.strides[0])
-        )
-        return pool(inputs, size, strides, self.padding, self.data_format, self._mode)
+        pool = {1: K.pool1d, 2: K.pool2d, 3: K.pool3d}[self.rank]
+        return pool(inputs, self.pool_size, self.strides, self.padding, self.data_format, self._mode)
+
+    def _lengths(self, lengths):
+        return output_lengths(lengths, self.pool_size, self.strides, (1,) * self.rank, self.padding)
 
     def compute_output_shape(self, input_shape):
-        first = self.data_format == "channels_first"
-        spatial = input_shape[2:] if first else input_shape[1:-1]
-        sizes = output_lengths(tuple(spatial), self.pool_size, self.strides, (1,) * self._rank, self.padding)
-        return (*input_shape[:2], *sizes) if first else (input_shape[0], *sizes, input_shape[-1])
+        return self._with_spatial(input_shape, self._lengths)
 
     def get_config(self):
-        return {
-            **super().get_config(), "pool_size": self.pool_size, "padding": self.padding, "strides": self.strides,
-            "data_format": self.data_format,
-        }  # fmt: skip
+        return {**super().get_config(), **told(self, ("pool_size", "padding", "strides", "data_format"))}
 
 
 class _Pooling1D(_Pooling):
-    _rank = 1
+    rank = 1
 
     def __init__(self, pool_size=2, strides=None, padding="valid", data_format="channels_last", **kwargs):
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
@@ -77,7 +76,7 @@ class AveragePooling2D(MaxPooling2D):
 class MaxPooling3D(_Pooling):
     """Largest value of each window; (batch, dim1, dim2, dim3, channels)."""
 
-    _rank = 3
+    rank = 3
 
     def __init__(self, pool_size=(2, 2, 2), strides=None, padding="valid", data_format=None, **kwargs):
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
@@ -89,34 +88,27 @@ class AveragePooling3D(MaxPooling3D):
     _mode = "avg"
 
 
-class _GlobalPooling(Layer):
-    _rank = 2
+class _GlobalPooling(_Spatial):
+    """One value per channel, from all places."""
+
     _max = True
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.data_format = K.normalize_data_format(data_format)
-        self.input_spec = InputSpec(ndim=self._rank + 2)
-
-    def _axes(self):
-        return (
-            list(range(2, self._rank + 2))
-            if self.data_format == "channels_first"
-            else list(range(1, self._rank + 1))
-        )
+        self._set_data_format(data_format)
 
     def call(self, inputs):
-        return (K.max if self._max else K.mean)(inputs, axis=self._axes())
+        return (K.max if self._max else K.mean)(inputs, axis=list(self._spatial_axes()))
 
     def compute_output_shape(self, input_shape):
-        return (input_shape[0], input_shape[1] if self.data_format == "channels_first" else input_shape[-1])
+        return (input_shape[0], input_shape[self._channel_axis])
 
     def get_config(self):
         return {**super().get_config(), "data_format": self.data_format}
 
 
 class _GlobalPooling1D(_GlobalPooling):
-    _rank = 1
+    rank = 1
 
     def __init__(self, data_format="channels_last", **kwargs):
         super().__init__(data_format, **kwargs)
@@ -138,7 +130,7 @@ class GlobalAveragePooling1D(_GlobalPooling1D):
     def call(self, inputs, mask=None):
         if mask is None:
             return super().call(inputs)
-        axis = self._axes()[0]
+        (axis,) = self._spatial_axes()
         kept = K.expand_dims(K.cast(mask, K.dtype(inputs)), 2 if axis == 1 else 1)
         return K.sum(inputs * kept, axis=axis) / K.sum(kept, axis=axis)
 
@@ -159,13 +151,13 @@ class GlobalAveragePooling2D(_GlobalPooling):
 class GlobalMaxPooling3D(_GlobalPooling):
     """(batch, dim1, dim2, dim3, channels) -> (batch, channels)."""
 
-    _rank = 3
+    rank = 3
 
 
 class GlobalAveragePooling3D(_GlobalPooling):
     """(batch, dim1, dim2, dim3, channels) -> (batch, channels)."""
 
-    _rank, _max = 3, False
+    rank, _max = 3, False
 
 
 MaxPool1D, MaxPool2D, MaxPool3D = MaxPooling1D, MaxPooling2D, MaxPooling3D

@@ -16,13 +16,13 @@ from .recurrent_cells import (
     GRU_SETTINGS,
     LSTM_SETTINGS,
     SIMPLE_RNN_SETTINGS,
-    CuDNNGRUCell,
-    CuDNNLSTMCell,
-    GatedCell,
     GRUCell,
     LSTMCell,
     SimpleRNNCell,
     StackedRNNCells,
+    _CuDNNGRUCell,
+    _CuDNNLSTMCell,
+    _GatedCell,
     build_cell,
     output_size,
     state_sizes,
@@ -198,7 +198,7 @@ class RNN(Layer):
     def _rows_and_step(self, inputs, training, constants):
         """What the loop runs over and its step; the input's share of the work is done before, if the cell allows."""
         cell = self.cell
-        if isinstance(cell, GatedCell) and constants is None and type(cell).call is GatedCell.call:
+        if isinstance(cell, _GatedCell) and constants is None and type(cell).call is _GatedCell.call:
             return cell.project(inputs), cell.step
         given = {"training": training} if takes(cell, "training") else {}
         if constants is None:
@@ -273,10 +273,10 @@ def _tensor(value):
     return value if isinstance(value, SymbolicTensor) else K.constant(value)
 
 
-class OwnCellRNN(RNN):
+class _OwnCellRNN(RNN):
     """A recurrent layer that makes its cell itself: the cell's settings are arguments of the layer."""
 
-    cell_class: type = GatedCell
+    cell_class: type = _GatedCell
     cell_settings: tuple[str, ...] = ()
 
     def __init_subclass__(cls, **kwargs):
@@ -301,7 +301,7 @@ class OwnCellRNN(RNN):
         }
 
 
-class SimpleRNN(OwnCellRNN):
+class SimpleRNN(_OwnCellRNN):
     """Fully connected recurrence, the output being the next state. (batch, time, features) -> (batch, units)."""
 
     cell_class, cell_settings = SimpleRNNCell, SIMPLE_RNN_SETTINGS
@@ -317,7 +317,7 @@ class SimpleRNN(OwnCellRNN):
         super().__init__(locals(), **kwargs)
 
 
-class GRU(OwnCellRNN):
+class GRU(_OwnCellRNN):
     """Gated recurrent units; see GRUCell. (batch, time, features) -> (batch, units)."""
 
     cell_class, cell_settings = GRUCell, GRU_SETTINGS
@@ -333,7 +333,7 @@ class GRU(OwnCellRNN):
         super().__init__(locals(), **kwargs)
 
 
-class LSTM(OwnCellRNN):
+class LSTM(_OwnCellRNN):
     """Long short-term memory; see LSTMCell. (batch, time, features) -> (batch, units)."""
 
     cell_class, cell_settings = LSTMCell, LSTM_SETTINGS
@@ -359,19 +359,20 @@ _LEFT_OUT = (
 )
 
 
-class _CuDNN(OwnCellRNN):
+class _CuDNN(_OwnCellRNN):
     """Takes the weights that cuDNN's layers stored, and gives the same numbers, on every engine."""
 
     def get_config(self):
         config = super().get_config()
-        return {k: v for k, v in config.items() if k not in ("go_backwards", "unroll")}
+        del config["unroll"]
+        return config
 
 
 class CuDNNGRU(_CuDNN):
     """GRU(reset_after=True) with weights as cuDNN's layers store them."""
 
     cell_class, cell_settings = (
-        CuDNNGRUCell,
+        _CuDNNGRUCell,
         tuple(n for n in GRU_SETTINGS if n not in (*_LEFT_OUT, "reset_after")),
     )
 
@@ -390,7 +391,7 @@ class CuDNNGRU(_CuDNN):
 class CuDNNLSTM(_CuDNN):
     """LSTM with weights as cuDNN's layers store them."""
 
-    cell_class, cell_settings = CuDNNLSTMCell, tuple(n for n in LSTM_SETTINGS if n not in _LEFT_OUT)
+    cell_class, cell_settings = _CuDNNLSTMCell, tuple(n for n in LSTM_SETTINGS if n not in _LEFT_OUT)
 
     def __init__(
         self, units, kernel_initializer="glorot_uniform", recurrent_initializer="orthogonal",

@@ -38,7 +38,7 @@ def forget_bias_of_one(initializer, first, units, rest):
     return initial
 
 
-class GatedCell(Layer):
+class _GatedCell(Layer):
     """What SimpleRNN, GRU and LSTM share: weights for all gates side by side, dropout, input apart from state.
 
     `call` is `step(project(inputs), states)`. As `project` does not depend on the state, a recurrent layer
@@ -146,7 +146,7 @@ class GatedCell(Layer):
         return {**super().get_config(), **told(self, self.settings)}
 
 
-class SimpleRNNCell(GatedCell):
+class SimpleRNNCell(_GatedCell):
     """activation(x . kernel + h . recurrent_kernel + bias). State: h (batch, units)."""
 
     settings = SIMPLE_RNN_SETTINGS
@@ -164,7 +164,7 @@ class SimpleRNNCell(GatedCell):
         return output, [output]
 
 
-class GRUCell(GatedCell):
+class GRUCell(_GatedCell):
     """Gated recurrent unit (Cho et al., 2014). State: h (batch, units). Gates in the order z, r, h.
 
     `reset_after`: the reset gate acts after the product with the recurrent kernel, which then has a bias of its
@@ -211,7 +211,7 @@ class GRUCell(GatedCell):
         return output, [output]
 
 
-class LSTMCell(GatedCell):
+class LSTMCell(_GatedCell):
     """Long short-term memory (Hochreiter and Schmidhuber, 1997). States: h, c (batch, units).
 
     Gates in the order i, f, c, o. `unit_forget_bias`: the bias of f starts at 1.
@@ -274,11 +274,11 @@ class _StoredLikeCuDNN:
         return (2 * self.gates * self.units,)
 
 
-class CuDNNGRUCell(_StoredLikeCuDNN, GRUCell):
+class _CuDNNGRUCell(_StoredLikeCuDNN, GRUCell):
     """GRUCell(reset_after=True), bias (6 * units,)."""
 
 
-class CuDNNLSTMCell(_StoredLikeCuDNN, LSTMCell):
+class _CuDNNLSTMCell(_StoredLikeCuDNN, LSTMCell):
     """LSTMCell, bias (8 * units,)."""
 
     def _bias_start(self):

@@ -88,6 +88,17 @@ _MERGES = {
 }
 
 
+def _copied(layer, config):
+    """Another layer of the same class; cells of the user's own are known without being registered."""
+    inside, classes = [layer], {}
+    while inside:
+        item = inside.pop()
+        classes[type(item).__name__] = type(item)
+        inside.extend(item._sublayers)
+    with objects.CustomObjectScope(classes):
+        return type(layer).from_config(config)
+
+
 class Bidirectional(Wrapper):
     """Runs a recurrent layer and a copy of it backwards; `merge_mode`: sum, mul, concat, ave, or None (a list).
 
@@ -102,9 +113,9 @@ class Bidirectional(Wrapper):
         config = layer.get_config()
         super().__init__(layer, **kwargs)
         self._tracked.remove(layer)  # it stands for the two that are made from it
-        self.forward_layer = type(layer).from_config({**config, "name": f"forward_{layer.name}"})
+        self.forward_layer = _copied(layer, {**config, "name": f"forward_{layer.name}"})
         backward = {**config, "name": f"backward_{layer.name}", "go_backwards": not config["go_backwards"]}
-        self.backward_layer = type(layer).from_config(backward)
+        self.backward_layer = _copied(layer, backward)
         self.merge_mode = merge_mode
         if weights:
             half = len(weights) // 2

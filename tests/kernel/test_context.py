@@ -51,3 +51,33 @@ def test_environment_wins_over_the_file_which_is_read_and_never_written(tmp_path
     (tmp_path / "kcore.json").write_text(json.dumps({"backend": "other", "floatx": "float64"}))
     assert ask(code, **environment).split() == ["other", "float64"]
     assert ask(code, **environment, KCORE_BACKEND="numpy").split() == ["numpy", "float64"]
+
+
+def test_an_error_says_who_chose_the_engine(monkeypatch):
+    monkeypatch.setenv("KCORE_BACKEND", "nunpy")
+    with pytest.raises(
+        UnknownBackend, match="Did you mean 'numpy'.*\n(.*\n)*.*chosen by the environment variable"
+    ):
+        context.engine()
+    monkeypatch.delenv("KCORE_BACKEND")
+    monkeypatch.setattr(context.settings, "backend", "nunpy")
+    with pytest.raises(UnknownBackend, match="chosen by the file .*kcore.json"):
+        context.engine()
+
+
+def test_an_engine_is_made_once(monkeypatch):
+    made = []
+    monkeypatch.setattr(context, "_loaded", {})
+    monkeypatch.setattr(context.backends, "get", lambda name: made.append(name) or object())
+    threads = [threading.Thread(target=context.engine, args=("one",)) for _ in range(8)]
+    [t.start() for t in threads]
+    [t.join() for t in threads]
+    assert made == ["one"]
+
+
+def test_a_file_that_cannot_be_read_is_no_obstacle(tmp_path):
+    (tmp_path / "kcore.json").write_text("{not json")
+    environment = {"KCORE_HOME": str(tmp_path), "PYTHONPATH": ":".join(p for p in [".", *sys.path] if p)}
+    assert (
+        ask("from kcore.kernel.config import settings; print(settings.floatx)", **environment) == "float32\n"
+    )

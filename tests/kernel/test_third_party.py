@@ -126,3 +126,36 @@ def test_plugins_can_be_switched_off(site):
 def test_the_table_for_people(site):
     text = run(site, "from kcore.cli import main; main(['plugins'])", COLUMNS="200")
     assert "acme_good" in text and "set aside" in text and "numpy_engine" in text
+
+
+def test_asking_for_what_was_set_aside_tells_why(site):
+    code = """
+from kcore.kernel.registry import registries
+try:
+    registries["layers"].get("Den")
+except ValueError as error:
+    print(error)
+"""
+    told = run(site, code)
+    assert "Did you mean 'Dense'?" in told
+    assert "'acme_broken' (acme-broken 1.0) was set aside: RuntimeError: built for another planet" in told
+
+
+def test_what_is_not_allowed_is_not_imported(site):
+    code = "import sys; from kcore import plugins; plugins(); print('acme_good' in sys.modules)"
+    assert run(site, code).strip() == "True"
+    assert run(site, code, KCORE_PLUGINS="none").strip() == "False"
+
+
+def test_strict_ends_the_command_with_the_reason(site):
+    paths = os.pathsep.join([str(site), *(p for p in sys.path if p)])
+    done = subprocess.run(
+        [sys.executable, "-m", "kcore.cli", "plugins"],
+        capture_output=True,
+        text=True,
+        env={**os.environ, "PYTHONPATH": paths, "KCORE_STRICT_PLUGINS": "1"},
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(
+        "kcore: PluginError: plug-in 'acme_broken' (acme-broken 1.0) cannot be used"
+    )

@@ -98,13 +98,12 @@ def test_layer(case):
         compare(case, arrays, f"output_{i}", value)
     for i, output in enumerate(graph.outputs):
         mask = output._keras_mask
-        assert (mask is not None) == (f"output_mask_{i}" in arrays), "mask"
-        if mask is not None:
+        if f"output_mask_{i}" in arrays:
             np.testing.assert_array_equal(graph.run([mask])[0], arrays[f"output_mask_{i}"])
     compare_gradients(graph, 0, "grad")
     if "losses" in arrays:
         total = sum(graph.layer.losses)
-        compare(case, arrays, "losses", graph.run([total])[0])
+        compare(case, arrays, "losses", graph.run([total])[0].reshape(1))
     if case["train"] == "same":
         for i, value in enumerate(graph.run(graph.outputs, phase=1)):
             compare(case, arrays, f"output_{i}", value)
