@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
-from ..shapes import describe
+from ..shapes import describe, size_of
 from .base import InputSpec
 from .settings import keep, told, weight_settings
 from .spatial import _Spatial, sizes
@@ -46,15 +46,11 @@ class _LocallyConnected(_Spatial):
                 f"{self._told()}: inputs have shape {describe(shape)}; all sizes but the batch's must be known, as every "
                 "place has weights of its own. Give input_shape=(...) in full."
             )
-        channels = shape[1 if self._channels_first else -1]
-        places, window = self._places(shape), channels
-        for size in self.kernel_size:
-            window *= size
-        total = 1
-        for count in places:
-            total *= count
+        window = size_of((*self.kernel_size, shape[self._channel_axis]))
+        output = self.compute_output_shape(shape)
+        places = tuple(output[axis] for axis in self._spatial_axes())
         self.kernel = self.add_weight(
-            "kernel", (total, window, self.filters), **weight_settings(self, "kernel")
+            "kernel", (size_of(places), window, self.filters), **weight_settings(self, "kernel")
         )
         self.bias = None
         if self.use_bias:

@@ -60,30 +60,36 @@ class AveragePooling1D(_Pooling1D):
     _mode = "avg"
 
 
-class MaxPooling2D(_Pooling):
-    """Largest value of each window; (batch, rows, cols, channels)."""
+class _Pooling2D(_Pooling):
+    rank = 2
 
     def __init__(self, pool_size=(2, 2), strides=None, padding="valid", data_format=None, **kwargs):
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
 
 
-class AveragePooling2D(MaxPooling2D):
-    """Mean of each window (padding does not count); (batch, rows, cols, channels)."""
+class MaxPooling2D(_Pooling2D):
+    """Largest value of each window; (batch, rows, cols, channels)."""
+
+
+class AveragePooling2D(_Pooling2D):
+    """Mean of each window, in which padding does not count; (batch, rows, cols, channels)."""
 
     _mode = "avg"
 
 
-class MaxPooling3D(_Pooling):
-    """Largest value of each window; (batch, dim1, dim2, dim3, channels)."""
-
+class _Pooling3D(_Pooling):
     rank = 3
 
     def __init__(self, pool_size=(2, 2, 2), strides=None, padding="valid", data_format=None, **kwargs):
         super().__init__(pool_size, strides, padding, data_format, **kwargs)
 
 
-class AveragePooling3D(MaxPooling3D):
-    """Mean of each window; (batch, dim1, dim2, dim3, channels)."""
+class MaxPooling3D(_Pooling3D):
+    """Largest value of each window; (batch, dim1, dim2, dim3, channels)."""
+
+
+class AveragePooling3D(_Pooling3D):
+    """Mean of each window, in which padding does not count; (batch, dim1, dim2, dim3, channels)."""
 
     _mode = "avg"
 

@@ -40,7 +40,9 @@ def test_shared_layers_have_one_set_of_weights():
     branches = [np.tanh((x @ w[n][0] + w[n][1]) @ w["shared"][0] + w["shared"][1])
                 for n, x in zip(("up", "down"), data, strict=True)]  # fmt: skip
     np.testing.assert_allclose(second, branches[0] + branches[1], rtol=1e-5, atol=1e-6)
-    np.testing.assert_allclose(first, np.concatenate(branches, 1) @ w["first"][0] + w["first"][1], rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(
+        first, np.concatenate(branches, 1) @ w["first"][0] + w["first"][1], rtol=1e-5, atol=1e-6
+    )
     shared = model.get_layer("shared")
     assert K.int_shape(shared.get_output_at(1)) == (None, 5)
     with pytest.raises(AttributeError, match="called 2 times, so its output is not one thing"):
@@ -62,7 +64,9 @@ def test_a_model_is_a_layer():
     np.testing.assert_allclose(twice.predict(data), product @ w + b, rtol=1e-5, atol=1e-6)
 
 
-@pytest.mark.parametrize("make", [branching, lambda: Sequential([layers.Dense(2, input_shape=(3,)), layers.Dropout(0.5)])])
+@pytest.mark.parametrize(
+    "make", [branching, lambda: Sequential([layers.Dense(2, input_shape=(3,)), layers.Dropout(0.5)])]
+)
 def test_config_round_trip(make):
     model = make()
     again = model_from_json(model.to_json())
@@ -201,19 +205,27 @@ def test_moving_between_engines_keeps_training_state():
 # errors at the earliest moment -----------------------------------------------------------------------------------
 def test_wrong_rank_between_layers():
     x = layers.Input((3, 4))
-    with pytest.raises(errors.ShapeError, match=r"Conv2D 'c': input 0 has shape \(None, 3, 4\); rank 4 expected"):
+    with pytest.raises(
+        errors.ShapeError, match=r"Conv2D 'c': input 0 has shape \(None, 3, 4\); rank 4 expected"
+    ):
         layers.Conv2D(2, 3, name="c")(x)
     dense = layers.LSTM(2, name="memory")
-    with pytest.raises(errors.ShapeError, match=r"LSTM 'memory': input 0 has shape \(None, 3\); rank 3 expected"):
+    with pytest.raises(
+        errors.ShapeError, match=r"LSTM 'memory': input 0 has shape \(None, 3\); rank 3 expected"
+    ):
         dense(layers.Input((3,)))
 
 
 def test_wrong_size_between_layers():
     dense = layers.Dense(2, name="logits")
     dense(layers.Input((3,)))
-    with pytest.raises(errors.ShapeError, match=r"Dense 'logits': input 0 has shape \(None, 4\); axis -1 has size 4; 3"):
+    with pytest.raises(
+        errors.ShapeError, match=r"Dense 'logits': input 0 has shape \(None, 4\); axis -1 has size 4; 3"
+    ):
         dense(layers.Input((4,)))
-    with pytest.raises(errors.ShapeError, match=r"Add '.*': input 1 has shape \(None, 4\), which does not go"):
+    with pytest.raises(
+        errors.ShapeError, match=r"Add '.*': input 1 has shape \(None, 4\), which does not go"
+    ):
         layers.add([layers.Input((3,)), layers.Input((4,))])
 
 
