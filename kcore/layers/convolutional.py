@@ -42,7 +42,8 @@ class _Conv(_Spatial):
             raise ArgumentError(
                 f"{self._told()}: padding='causal' goes with data_format='channels_last' only."
             )
-        self.input_spec = InputSpec(ndim=self.rank + 2)
+        if "filters" in self.settings:
+            (self.filters,) = sizes(self.filters, 1, "filters", self._told())
 
     def _channels(self, input_shape):
         found = input_shape[self._channel_axis]

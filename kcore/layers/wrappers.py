@@ -40,8 +40,10 @@ class TimeDistributed(Wrapper):
 
     def build(self, input_shape):
         self.input_spec = InputSpec(shape=(None, None, *input_shape[2:]))
+        inner = (input_shape[0], *input_shape[2:])
+        self.layer._check_inputs([K.placeholder(inner)])
         if not self.layer.built:
-            self.layer._build([(input_shape[0], *input_shape[2:])])
+            self.layer._build([inner])
         self.built = True
 
     def compute_output_shape(self, input_shape):

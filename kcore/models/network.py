@@ -12,7 +12,7 @@ from .. import backend as K
 from .. import objects
 from ..backend.graph import inputs_of, nodes_between
 from ..backend.tensor import SymbolicTensor
-from ..backend.variables import Update
+from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
 from ..kernel.context import current_engine_name, engine
 from ..kernel.registry import backends
@@ -64,7 +64,13 @@ class Network(Layer):
         return self
 
     def _movable(self) -> list[Any]:
-        return [*self.weights, *self._state_variables()]
+        carried = [
+            s
+            for layer in self.layers
+            for s in getattr(layer, "states", None) or ()
+            if isinstance(s, Variable)
+        ]
+        return [*self.weights, *carried, *self._state_variables()]
 
     def _state_variables(self) -> list[Any]:
         """Further variables that move along (the optimizer's, metrics', the random counter)."""
