@@ -15,7 +15,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
 from ..kernel.config import settings
-from ..shapes import Shape, broadcast_shapes
+from ..shapes import Shape
 from .tensor import Constant, Node, Placeholder, SymbolicTensor
 
 
@@ -375,10 +375,6 @@ def _known_values(value: SymbolicTensor) -> tuple[int | None, ...]:
             _, begin, end, step = node.arguments
             return _known_values(node.arguments[0])[slice(begin[0], end[0], step[0])]
     return (None,) * length
-
-
-def unbroadcast_shape(*tensors: SymbolicTensor) -> Shape:
-    return broadcast_shapes(*(t.shape for t in tensors))
 
 
 __all__ = [

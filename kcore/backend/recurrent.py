@@ -5,12 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-import numpy as np
-
 from ..errors import ShapeError
 from .control import scan_function
 from .declare import as_tensor, operation
-from .tensor import SymbolicTensor
 
 
 def _time_major(x: Any) -> Any:
@@ -151,13 +148,3 @@ def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -
 
     states, _ = scan_function(step, [rows], [as_tensor(initializer)], reverse)
     return states[0]
-
-
-def symbolic_length(x: SymbolicTensor, axis: int) -> Any:
-    """The size along `axis`: a number where known, else a symbolic one."""
-    size = x.shape[axis]
-    return size if size is not None else operation("shape")(x)[axis]
-
-
-def zeros_of(shape: Sequence[Any], dtype: str) -> Any:
-    return operation("broadcast_to")(as_tensor(np.zeros((), dtype)), shape)

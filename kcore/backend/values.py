@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -189,11 +188,6 @@ def reset_uids() -> None:
 def clear_session() -> None:
     """Starts names anew. Graphs need no clearing: what nobody holds is freed."""
     reset_uids()
-
-
-@contextlib.contextmanager
-def _scope(name: str) -> Iterator[str]:
-    yield name
 
 
 class name_scope:

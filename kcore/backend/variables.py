@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import ShapeError
 from ..kernel.context import engine as engine_named
-from ..shapes import Shape, describe
+from ..shapes import describe
 from .declare import as_tensor, cast_to, to_array
 from .tensor import SymbolicTensor, numpy_dtype
 
@@ -141,7 +141,3 @@ class Update:
 def as_update(item: Any) -> Update:
     """An Update from what Keras 2 code puts into a list of updates: an Update or a pair."""
     return item if isinstance(item, Update) else Update(*item)
-
-
-def variable_shape(value: Any) -> Shape:
-    return tuple(np.shape(value))

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from .. import constraints, initializers, regularizers
+from .. import constraints, initializers
 from ..backend.function import Function
 from ..backend.tensor import Placeholder, SymbolicTensor
 from ..backend.variables import Update, Variable, as_update
@@ -657,7 +657,3 @@ def Input(
         batch_input_shape=batch_shape, name=name, dtype=dtype, sparse=sparse, input_tensor=tensor
     )
     return layer._inbound_nodes[0].output_tensors[0]
-
-
-def regularizer_of(identifier: Any) -> Any:
-    return regularizers.get(identifier)
