@@ -9,7 +9,7 @@ An engine subclasses `Engine` and is announced by `kcore_backends`; layers, loss
 
 from .errors import ArgumentError, DTypeError, KcoreError, PluginError, ShapeError, UnknownName, Unsupported
 from .kernel.engine import Engine, Interpreter
-from .kernel.flat import FlatProgram, Instruction, TensorSpec, slots_of
+from .kernel.flat import CompiledProgram, FlatProgram, Instruction, TensorSpec, slots_of
 from .kernel.hookspecs import hookimpl
 from .kernel.specs import (
     API_VERSION,
@@ -31,7 +31,7 @@ from .kernel.specs import (
 
 __all__ = [
     "API_VERSION", "SUPPORTED_API", "ActivationSpec", "ArgumentError", "BackendSpec", "CallbackSpec",
-    "ConstraintSpec", "DTypeError", "DataAdapterSpec", "DistributionSpec", "Engine", "FlatProgram",
+    "CompiledProgram",    "ConstraintSpec", "DTypeError", "DataAdapterSpec", "DistributionSpec", "Engine", "FlatProgram",
     "InitializerSpec", "Instruction", "Interpreter", "KcoreError", "LayerSpec", "LossSpec", "MetricSpec",
     "ModelFormatSpec", "OptimizerSpec", "PluginError", "RegularizerSpec", "ShapeError", "TensorSpec",
     "UnknownName", "Unsupported", "hookimpl", "slots_of",

@@ -53,6 +53,8 @@ class Variable(SymbolicTensor):
         with _lock:
             if self._engine is not engine:
                 array = self.numpy()
+                if self._engine is not None:
+                    self._engine.release_variable(self._storage)
                 self._storage = engine.make_variable(array, self.dtype, self.name, self.trainable)
                 self._engine, self._array, self.backend = engine, None, engine.name
         return self._storage
@@ -87,8 +89,9 @@ class Variable(SymbolicTensor):
     def release(self) -> None:
         """Brings the value back from its engine into a plain array, ready for another one."""
         if self._engine is not None:
-            array = self.numpy()
+            array, engine, storage = self.numpy(), self._engine, self._storage
             self._array, self._engine, self._storage, self.backend = array, None, None, None
+            engine.release_variable(storage)
 
     @property
     def native(self) -> Any:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from typing import Any, cast
 
 import numpy as np
@@ -63,6 +64,13 @@ class Engine(ABC):
         """Puts `tensor` into `storage`; returns the storage to use from now on."""
         return tensor
 
+    def release_variable(self, storage: Any) -> None:
+        """Told when a variable leaves this engine; compiled programs must not use `storage` any more."""
+
+    def as_dtype(self, tensor: Any, dtype: str) -> Any:
+        """An engine tensor as elements of type `dtype`."""
+        return self.implementation("cast")(tensor, dtype=dtype)
+
     # capabilities -------------------------------------------------------------------------------------------
     def can(self, feature: str) -> bool:
         return feature in self.features
@@ -70,6 +78,10 @@ class Engine(ABC):
     def devices(self) -> list[str]:
         """Names of the devices that can be used, such as 'cpu:0'."""
         return ["cpu:0"]
+
+    def placed(self, device: str | None) -> Any:
+        """A context in which variables and programs are made on `device`, one of `devices()` (None: any)."""
+        return nullcontext()
 
     def supports(self, op: str) -> bool:
         return op in self.fused or (op in self.primitives and op not in self.unsupported)
@@ -102,10 +114,14 @@ class Engine(ABC):
         """What a shape parameter gets when it is computed while running: by default a tuple of ints."""
         return tuple(int(v) for v in self.to_numpy(tensor).reshape(-1))
 
+    def hold(self, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
+        """Data of a whole pass in the form in which `run_steps` takes it fastest, such as on a device."""
+        return arrays
+
     def run_steps(
         self,
         compiled: CompiledProgram,
-        data: Sequence[np.ndarray],
+        data: Sequence[Any],
         order: np.ndarray | None,
         batch_size: int,
         first: int,

@@ -60,6 +60,7 @@ class ArraySource:
             )
         self.steps = available if steps is None else steps
         self.order: np.ndarray | None = None
+        self._held: Sequence[Any] | None = None
 
     def start(self) -> None:
         self.order = shuffled(self.rows, self.shuffle, self.batch_size)
@@ -68,7 +69,9 @@ class ArraySource:
         return min(self.rows - step * self.batch_size, self.batch_size)
 
     def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
-        logs = self.step.run(self.arrays, self.order, self.batch_size, first, last)
+        if self._held is None:
+            self._held = self.step.engine.hold(self.arrays)
+        logs = self.step.run(self._held, self.order, self.batch_size, first, last)
         return logs, [self.size(i) for i in range(first, last)]
 
     def finish(self) -> None:

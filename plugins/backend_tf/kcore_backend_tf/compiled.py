@@ -1,0 +1,148 @@
+"""A flat program as a TensorFlow graph: one call, or many steps in one call."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+import tensorflow as tf
+
+from kcore.spi import ArgumentError, FlatProgram, Interpreter
+
+from . import applies
+
+
+class Compiled:
+    """`program` as a concrete function with unknown batch sizes, traced at the first call.
+
+    Its tf.Variables are caught in the graph. When variables of the engine were made or moved away since, the
+    program looks whether they are still the same ones, and is traced anew if not.
+    """
+
+    def __init__(self, engine: Any, program: FlatProgram, jit_compile: Any = "auto") -> None:
+        self.engine = engine
+        self.program = program
+        self.jit = jit_compile is True
+        self._lock = threading.RLock()
+        self._dtypes = [program.specs[s].dtype for s in program.inputs]
+        self._moves = -1
+        self._storages: list[Any] = []
+        self._call: Callable[..., Any] | None = None
+        self._loops: dict[Any, Callable[..., Any]] = {}
+
+    # one call -----------------------------------------------------------------------------------------------
+    def __call__(self, *inputs: Any) -> list[Any]:
+        if len(inputs) != len(self._dtypes):
+            raise ArgumentError(
+                f"{self.program.name} takes {len(self._dtypes)} inputs; {len(inputs)} were given."
+            )
+        if self.engine.moves != self._moves:
+            self._look_again()
+        call = self._call
+        if call is None:
+            with self._lock:
+                call = self._call = self._call or self._traced_call()
+        return call([self._tensor(v, d) for v, d in zip(inputs, self._dtypes, strict=True)])
+
+    def _tensor(self, value: Any, dtype: str) -> Any:
+        if isinstance(value, np.ndarray):
+            return self.engine.from_numpy(value, dtype)
+        return tf.convert_to_tensor(value, dtype)
+
+    def _look_again(self) -> None:
+        with self._lock:
+            handles = {id(h): h for h in [*self.program.variables.values(), *(v for v, _ in self.program.updates)]}
+            storages = [h.storage(self.engine) for h in handles.values()]
+            if len(storages) != len(self._storages) or any(
+                a is not b for a, b in zip(storages, self._storages, strict=True)
+            ):
+                self._storages, self._call = storages, None
+                self._loops.clear()
+            self._moves = self.engine.moves
+
+    def _traced_call(self) -> Callable[..., Any]:
+        specs = [self.program.specs[s] for s in self.program.inputs]
+        signature = [tf.TensorSpec(s.shape, s.dtype) for s in specs]
+        function = tf.function(
+            self._body, input_signature=signature, autograph=False, jit_compile=self.jit or None
+        )
+        return flat_call(function.get_concrete_function())
+
+    def _body(self, *values: Any) -> list[Any]:
+        """The program inside a graph: all new values are computed before the first is written."""
+        planned, at_the_end = applies.plan(self.program)
+        interpreter = Interpreter(self.engine, planned)
+        table = interpreter._run(values)
+        for variable, slot in planned.updates:
+            variable.storage(self.engine).assign(table[slot], read_value=False)
+        for apply in at_the_end:
+            apply(self.engine, table)
+        return [table[s] for s in planned.outputs]
+
+    # many steps ---------------------------------------------------------------------------------------------
+    def run_steps(
+        self, data: Sequence[Any], order: np.ndarray | None, batch_size: int, first: int, last: int
+    ) -> np.ndarray:
+        if self.engine.moves != self._moves:
+            self._look_again()
+        rows = len(order) if order is not None else len(data[0])
+        if isinstance(data[0], np.ndarray):  # too large to be held: these rows only
+            window = slice(first * batch_size, min(last * batch_size, rows))
+            chosen = window if order is None else order[window]
+            data, order = [self.engine.from_numpy(a[chosen], str(a.dtype)) for a in data], None
+            first, last = 0, last - first
+        shuffled = order is not None
+        loop = self._loops.get(shuffled)
+        if loop is None:
+            with self._lock:
+                loop = self._loops.get(shuffled)
+                if loop is None:
+                    loop = self._loops[shuffled] = self._traced_loop(shuffled)
+        positions = [np.asarray(order, np.int32)] if order is not None else []
+        numbers = np.array([first, last, batch_size], np.int32)
+        result = loop([tf.constant(numbers), *(tf.constant(p) for p in positions), *data])
+        return result[0].numpy()
+
+    def _traced_loop(self, shuffled: bool) -> Callable[..., Any]:
+        """Steps first..last in one graph. The last batch may be smaller: its size is unknown to the graph."""
+        specs = [self.program.specs[s] for s in self.program.inputs]
+        width = self.program.specs[self.program.outputs[0]]
+        step = tf.function(self._body, autograph=False, jit_compile=True) if self.jit else self._body
+
+        def run(numbers: Any, *values: Any) -> list[Any]:
+            first, last, size = numbers[0], numbers[1], numbers[2]
+            order = values[0] if shuffled else None
+            data = values[1:] if shuffled else values
+
+            def one(i: Any, logs: Any) -> Any:
+                start = i * size
+                if order is not None:
+                    chosen = order[start : start + size]
+                    batch = [tf.gather(d, chosen) for d in data]
+                else:
+                    batch = [d[start : start + size] for d in data]
+                return i + 1, logs.write(i - first, step(*batch)[0])
+
+            logs = tf.TensorArray(width.dtype, size=last - first, element_shape=width.shape)
+            _, logs = tf.while_loop(lambda i, _: i < last, one, (first, logs), parallel_iterations=1)
+            return [logs.stack()]
+
+        signature = [tf.TensorSpec((3,), tf.int32)]
+        signature += [tf.TensorSpec((None,), tf.int32)] if shuffled else []
+        signature += [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs]
+        return flat_call(tf.function(run, input_signature=signature, autograph=False).get_concrete_function())
+
+
+def flat_call(concrete: Any) -> Callable[[list[Any]], list[Any]]:
+    """`concrete` as a function of a list of tensors, by its short way in where this TensorFlow has one."""
+    captured = concrete.captured_inputs
+    short = getattr(concrete, "_call_flat", None)
+    if short is None:
+        return lambda tensors: list(concrete(*tensors))
+
+    def call(tensors: list[Any]) -> list[Any]:
+        return list(short(tensors, captured))
+
+    return call

@@ -1,0 +1,66 @@
+"""Cutting, looking up, sorting and writing at places."""
+
+import tensorflow as tf
+
+
+def cut(x, begin, end, step):
+    if not begin:
+        return tf.identity(x)
+    return x[tuple(slice(*c) for c in zip(begin, end, step))]
+
+
+def unslice(x, like, begin, end, step):
+    if not begin:
+        return tf.identity(x)
+    mask = lambda values: sum(1 << i for i, v in enumerate(values) if v is None)
+    filled = lambda values: [0 if v is None else v for v in values]
+    result = tf.raw_ops.StridedSliceGrad(
+        shape=tf.shape(like), begin=filled(begin), end=filled(end), strides=list(step), dy=x,
+        begin_mask=mask(begin), end_mask=mask(end),
+    )  # fmt: skip
+    result.set_shape(like.shape)
+    return result
+
+
+def _counted_from_front(indices, size):
+    """Places below 0 count from the end."""
+    if indices.dtype.is_unsigned or indices.dtype.is_bool:
+        return tf.cast(indices, tf.int32)
+    if indices.dtype not in (tf.int32, tf.int64):
+        indices = tf.cast(indices, tf.int32)
+    return tf.where(indices < 0, indices + tf.cast(size, indices.dtype), indices)
+
+
+def gather(reference, indices, axis=0):
+    size = reference.shape[axis] or tf.shape(reference)[axis]
+    return tf.gather(reference, _counted_from_front(indices, size), axis=axis)
+
+
+def _rows(x, indices):
+    size = x.shape[0] or tf.shape(x)[0]
+    return tf.expand_dims(_counted_from_front(indices, size), -1)
+
+
+def scatter_add(x, indices, updates):
+    return tf.tensor_scatter_nd_add(x, _rows(x, indices), updates)
+
+
+def scatter_update(x, indices, updates):
+    return tf.tensor_scatter_nd_update(x, _rows(x, indices), updates)
+
+
+def argsort(x, axis=-1, descending=False):
+    if x.dtype.is_bool:
+        x = tf.cast(x, tf.int32)
+    places = tf.argsort(x, axis, "DESCENDING" if descending else "ASCENDING", stable=True)
+    return tf.cast(places, tf.int64)
+
+
+PRIMITIVES = {
+    "slice": cut,
+    "unslice": unslice,
+    "gather": gather,
+    "scatter_add": scatter_add,
+    "scatter_update": scatter_update,
+    "argsort": argsort,
+}
