@@ -10,7 +10,8 @@ _SUBMODULES = (
     "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
-    "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context",
+    "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context", "device": "kernel.context",
+    "devices": "kernel.context",
     "plugins": "kernel.loader", "set_seed": "backend",
 }  # fmt: skip
 

@@ -7,6 +7,7 @@ An engine subclasses `Engine` and is announced by `kcore_backends`; layers, loss
 (`kcore.kernel.hookspecs` documents each). See docs/architecture.md.
 """
 
+from .dtypes import promote
 from .errors import ArgumentError, DTypeError, KcoreError, PluginError, ShapeError, UnknownName, Unsupported
 from .kernel.engine import Engine, Interpreter
 from .kernel.flat import CompiledProgram, FlatProgram, Instruction, TensorSpec, slots_of
@@ -34,5 +35,6 @@ __all__ = [
     "CompiledProgram",    "ConstraintSpec", "DTypeError", "DataAdapterSpec", "DistributionSpec", "Engine", "FlatProgram",
     "InitializerSpec", "Instruction", "Interpreter", "KcoreError", "LayerSpec", "LossSpec", "MetricSpec",
     "ModelFormatSpec", "OptimizerSpec", "PluginError", "RegularizerSpec", "ShapeError", "TensorSpec",
-    "UnknownName", "Unsupported", "hookimpl", "slots_of",
+    "UnknownName", "Unsupported", "hookimpl", "promote",
+    "slots_of",
 ]  # fmt: skip

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import ArgumentError, GraphError, ShapeError
-from ..kernel.context import current_engine_name
+from ..kernel.context import current_device, current_engine_name
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
 from .declare import Operation, as_tensor, set_eager_runner, to_array
@@ -47,6 +47,7 @@ class Function:
         self.name = name or "function"
         self.givens = dict(givens or {})
         self._backend = backend
+        self._device = current_device()
         self._compiled: Any = None
         self._engine: Any = None
         self._lock = threading.Lock()
@@ -62,26 +63,59 @@ class Function:
             givens[RANDOM_COUNTER] = counter
             updates.append(Update(counter, counter + 1))
         program = Program(self.inputs, self.outputs, updates, givens, self.name)
-        self._compiled = engine.compile(program.lower(engine))
+        self._compiled = engine.compile(program.lower(engine), device=self._device)
         self._engine = engine
 
     def native(self, *values: Any) -> list[Any]:
         """The outputs as the engine's own tensors."""
+        self._prepare()
+        return self._compiled(*values)
+
+    def _prepare(self) -> None:
         if self._compiled is None:
             with self._lock:
                 if self._compiled is None:
                     self._compile()
-        return self._compiled(*values)
+
+    def _on_native(self, inputs: Sequence[Any]) -> Any:
+        """The engine's own tensors in, its own tensors out: also while the engine traces or records."""
+        engine, values = self._engine, []
+        for tensor, value in zip(self.inputs, inputs, strict=True):
+            if not engine.is_tensor(value) or isinstance(value, np.ndarray):
+                value = engine.from_numpy(fed(tensor, value), tensor.dtype)
+            check_fits(tensor, tuple(value.shape))
+            values.append(engine.as_dtype(value, tensor.dtype))
+        results = self._compiled(*values)
+        return results[0] if self.single else list(results)
 
     def __call__(self, inputs: Any = ()) -> Any:
         if not isinstance(inputs, (list, tuple)):
             inputs = [inputs]
         if len(inputs) != len(self.inputs):
             raise ArgumentError(f"{self.name} takes {len(self.inputs)} inputs; {len(inputs)} were given.")
+        if any(_may_be_native(v) for v in inputs):
+            self._prepare()
+            if any(self._engine.is_tensor(v) for v in inputs if _may_be_native(v)):
+                return self._on_native(inputs)
         values = [fed(t, v) for t, v in zip(self.inputs, inputs, strict=True)]
         results = self.native(*values)
         arrays = [self._engine.to_numpy(r) for r in results]
         return arrays[0] if self.single else arrays
+
+
+def _may_be_native(value: Any) -> bool:
+    return hasattr(value, "dtype") and not isinstance(value, (np.ndarray, np.generic, SymbolicTensor))
+
+
+def check_fits(tensor: SymbolicTensor, given: Sequence[int | None]) -> None:
+    """Raises ShapeError where a value of shape `given` cannot stand for `tensor`."""
+    if len(given) != len(tensor.shape) or any(
+        None not in (a, b) and a != b for a, b in zip(tensor.shape, given, strict=True)
+    ):
+        raise ShapeError(
+            f"{tensor.name!r} takes shape {describe(tensor.shape)}; a tensor of shape {describe(tuple(given))} was "
+            "given."
+        )
 
 
 def fed(tensor: SymbolicTensor, value: Any) -> np.ndarray:

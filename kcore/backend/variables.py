@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import ShapeError
+from ..kernel.context import current_device
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
 from .declare import as_tensor, cast_to, to_array
@@ -41,6 +42,7 @@ class Variable(SymbolicTensor):
         self.trainable = trainable
         self.constraint = constraint
         self.backend = backend
+        self.device = current_device()
         self._array: np.ndarray | None = np.array(array, dtype=numpy_dtype(dtype))
         self._storage: Any = None
         self._engine: Any = None
@@ -55,7 +57,8 @@ class Variable(SymbolicTensor):
                 array = self.numpy()
                 if self._engine is not None:
                     self._engine.release_variable(self._storage)
-                self._storage = engine.make_variable(array, self.dtype, self.name, self.trainable)
+                with engine.placed(self.device):
+                    self._storage = engine.make_variable(array, self.dtype, self.name, self.trainable)
                 self._engine, self._array, self.backend = engine, None, engine.name
         return self._storage
 

@@ -9,11 +9,12 @@ from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
 
-from ..errors import UnknownBackend
+from ..errors import ArgumentError, UnknownBackend
 from .config import config_file, settings
 from .registry import backends
 
 _chosen: ContextVar[str | None] = ContextVar("kcore_backend", default=None)
+_device: ContextVar[str | None] = ContextVar("kcore_device", default=None)
 _loaded: dict[str, Any] = {}
 _lock = threading.RLock()
 
@@ -55,6 +56,36 @@ def _load(name: str, chooser: str) -> Any:
         if not chooser:
             raise
         raise UnknownBackend(f"{error}\n  {name!r} was chosen by {chooser}.") from error.__cause__
+
+
+def devices(backend: str | None = None) -> list[str]:
+    """The devices of an engine (default: the active one), such as ['cpu:0', 'gpu:0']."""
+    return list(engine(backend).devices())
+
+
+def current_device() -> str | None:
+    """The device chosen by `device`, None if the engine may choose."""
+    return _device.get()
+
+
+@contextlib.contextmanager
+def device(name: str) -> Iterator[str]:
+    """Within the block, new models and variables belong on the device `name`: 'cpu:0', 'gpu:0', ...
+
+    Raises ArgumentError if the active engine has no such device.
+    """
+    asked = str(name).lower().removeprefix("/").removeprefix("device:")
+    asked = asked if ":" in asked else f"{asked}:0"
+    there = devices()
+    if asked not in there:
+        raise ArgumentError(
+            f"there is no device {name!r} on engine {current_engine_name()!r}; there is {', '.join(there)}."
+        )
+    token = _device.set(asked)
+    try:
+        yield asked
+    finally:
+        _device.reset(token)
 
 
 @contextlib.contextmanager

@@ -64,7 +64,7 @@ class Engine(ABC):
         """Puts `tensor` into `storage`; returns the storage to use from now on."""
         return tensor
 
-    def release_variable(self, storage: Any) -> None:
+    def release_variable(self, storage: Any) -> None:  # noqa: B027  most engines need not know
         """Told when a variable leaves this engine; compiled programs must not use `storage` any more."""
 
     def as_dtype(self, tensor: Any, dtype: str) -> Any:
@@ -98,7 +98,9 @@ class Engine(ABC):
     def compile(self, program: FlatProgram, **options: Any) -> CompiledProgram:
         """A function(*inputs) -> list of engine tensors that runs `program` and writes its updates.
 
-        Inputs are engine tensors or NumPy arrays of the declared dtype.
+        Inputs are engine tensors or NumPy arrays of the declared dtype. Options, heeded as far as they have a
+        meaning here: device (a name, None: any), eager (operation by operation, for debugging), jit_compile
+        ("auto", True, False).
         """
         return Interpreter(self, program)
 
@@ -114,8 +116,8 @@ class Engine(ABC):
         """What a shape parameter gets when it is computed while running: by default a tuple of ints."""
         return tuple(int(v) for v in self.to_numpy(tensor).reshape(-1))
 
-    def hold(self, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
-        """Data of a whole pass in the form in which `run_steps` takes it fastest, such as on a device."""
+    def hold(self, compiled: CompiledProgram, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
+        """Data of a whole pass in the form in which `run_steps` of `compiled` takes it fastest."""
         return arrays
 
     def run_steps(

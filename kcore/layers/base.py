@@ -586,7 +586,7 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
 
 def _placeholder_for(array: Any) -> Placeholder:
     shape = tuple(array.shape)
-    dtype = canonical(array.dtype)
+    dtype = canonical(getattr(array.dtype, "name", array.dtype))
     if dtype == "float64" and K.floatx() != "float64":
         dtype = K.floatx()
     return K.placeholder((None, *shape[1:]) if shape else shape, dtype=dtype)

@@ -14,7 +14,7 @@ from ..backend.graph import inputs_of, nodes_between
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
-from ..kernel.context import current_engine_name, engine
+from ..kernel.context import current_device, current_engine_name, engine
 from ..kernel.registry import backends
 from ..layers.base import InputLayer, Layer, Node, to_list, unpack
 from ..shapes import describe
@@ -36,6 +36,7 @@ class Network(Layer):
         if backend is not None and backend not in backends:
             backends.get(backend)  # raises, saying what is installed
         self._backend = backend or current_engine_name()
+        self._device = current_device()
         self._layers: list[Layer] = []
         self.inputs: list[Any] = []
         self.outputs: list[Any] = []
@@ -56,7 +57,8 @@ class Network(Layer):
 
     def to_backend(self, name: str) -> Any:
         """The same model, moved to another engine with its weights and optimizer state."""
-        engine(name)
+        there = engine(name).devices()
+        self._device = self._device if self._device in there else None
         for weight in self._movable():
             weight.release()
         self._array_functions.clear()

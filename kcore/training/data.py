@@ -272,8 +272,18 @@ def check_stateful(model: Any, rows: int, batch_size: int) -> None:
 
 
 def is_batches(data: Any) -> bool:
-    """True for what yields batches itself: a generator, an iterator, a `Sequence`."""
-    return hasattr(data, "__next__") or getattr(data, "use_sequence_api", False) is True
+    """True for what yields batches itself: a generator, an iterator, a `Sequence`, a data set of batches.
+
+    A data set is anything else that can be gone through again and again and is no array, list or dict.
+    """
+    if hasattr(data, "__next__") or getattr(data, "use_sequence_api", False) is True:
+        return True
+    held = (
+        isinstance(data, (list, tuple, Mapping, str, bytes))
+        or hasattr(data, "shape")
+        or hasattr(data, "dtype")
+    )
+    return hasattr(data, "__iter__") and not held and not hasattr(data, "__array__")
 
 
 def unpack(item: Any) -> tuple[Any, Any, Any]:

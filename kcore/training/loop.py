@@ -77,8 +77,9 @@ class Pass:
             asked = last - done
             done += len(sizes)
             if len(sizes) < asked:
-                warn_ended(source.steps, done)
-                self.model.stop_training = self.mode == "train" or self.model.stop_training
+                if source.steps is not None:  # fewer than were asked for
+                    warn_ended(source.steps, done)
+                    self.model.stop_training = self.mode == "train" or self.model.stop_training
                 break
             if self.mode == "train" and self.model.stop_training:
                 break

@@ -70,7 +70,7 @@ class ArraySource:
 
     def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
         if self._held is None:
-            self._held = self.step.engine.hold(self.arrays)
+            self._held = self.step.engine.hold(self.step.compiled, self.arrays)
         logs = self.step.run(self._held, self.order, self.batch_size, first, last)
         return logs, [self.size(i) for i in range(first, last)]
 
@@ -107,7 +107,9 @@ class BatchSource:
     def start(self) -> None:
         if self.sequence:
             self._iterator = self._in_order()
-        elif self._iterator is None:
+        elif (
+            self.steps is None or self._iterator is None
+        ):  # a data set that is gone through once in each pass
             self._iterator = iter(self.batches)
 
     def _in_order(self) -> Iterator[Any]:

@@ -77,7 +77,12 @@ class Steps:
         ):  # the step draws numbers: other ones each time
             program.updates = [*program.updates, Update(self.counter, self.counter + 1)]
             flat = program.lower(engine)
-        return Step(engine, engine.compile(flat))
+        options = {
+            "device": getattr(self.model, "_device", None),
+            "eager": bool(getattr(self.model, "run_eagerly", False)),
+            "jit_compile": getattr(self.model, "jit_compile", "auto"),
+        }
+        return Step(engine, engine.compile(flat, **options))
 
     def _givens(self, phase: int) -> dict[Any, Any]:
         givens: dict[Any, Any] = {RANDOM_COUNTER: self.counter}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import sys
 import warnings
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -50,8 +51,12 @@ class Trainer:
 
         optimizer, loss, metrics: names, functions or objects. loss_weights: the part of each output's loss in the
         total. sample_weight_mode: 'temporal' for weights (batch, time). weighted_metrics: metrics that heed
-        sample weights.
+        sample weights. run_eagerly=True: steps run operation by operation, for debugging. jit_compile: True
+        has the engine compile further (XLA), where it can; "auto" leaves that to its rule.
         """
+        run_eagerly, jit_compile = kwargs.pop("run_eagerly", None), kwargs.pop("jit_compile", "auto")
+        if jit_compile not in (True, False, "auto"):
+            raise ArgumentError(f"jit_compile={jit_compile!r}: True, False or 'auto' is needed.")
         if kwargs:
             raise TypeError(f"compile() has no argument {next(iter(kwargs))!r}")
         given = Arguments(
@@ -63,6 +68,7 @@ class Trainer:
             weighted_metrics,
             target_tensors,
         )
+        self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile
         self._compile_with(given)
 
     def _compile_with(self, given: Arguments) -> None:
@@ -244,7 +250,7 @@ class Trainer:
     def _looked_at(self, batches, steps, argument):
         """Checks that `batches` can be used; the first one is looked at where the model needs to know its shapes."""
         sequence = getattr(batches, "use_sequence_api", False)
-        if self._arguments is not None and steps is None and not sequence:
+        if self._arguments is not None and steps is None and not sequence and hasattr(batches, "__next__"):
             raise ArgumentError(
                 f"{argument} is needed with a generator: it does not tell where the data end."
             )
@@ -253,8 +259,10 @@ class Trainer:
         elif sequence:
             self._current(unpack(batches[0])[0])
         else:
-            first = next(batches)
+            first = next(iter(batches))
             self._current(unpack(first)[0])
+            if not hasattr(batches, "__next__"):
+                return batches
             return itertools.chain([first], batches)
         return batches
 
@@ -410,7 +418,7 @@ class Trainer:
         return made
 
     def _predict_batches(self, batches, steps, verbose, callbacks):
-        if steps is None and not getattr(batches, "use_sequence_api", False):
+        if steps is None and hasattr(batches, "__next__"):
             raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
         hears = self._predict_callbacks(callbacks, steps, verbose)
         made: list[list[np.ndarray]] = []
@@ -424,7 +432,7 @@ class Trainer:
 
         source = BatchSource(batches, run, steps)
         source.start()
-        source.run(0, source.steps)
+        source.run(0, sys.maxsize if source.steps is None else source.steps)
         source.finish()
         warn_ended(source.steps, len(made))
         if not made:

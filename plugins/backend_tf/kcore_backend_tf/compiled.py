@@ -21,10 +21,13 @@ class Compiled:
     program looks whether they are still the same ones, and is traced anew if not.
     """
 
-    def __init__(self, engine: Any, program: FlatProgram, jit_compile: Any = "auto") -> None:
+    def __init__(
+        self, engine: Any, program: FlatProgram, jit_compile: Any = "auto", device: str | None = None
+    ) -> None:
         self.engine = engine
         self.program = program
         self.jit = jit_compile is True
+        self.device = device
         self._lock = threading.RLock()
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
         self._moves = -1
@@ -53,7 +56,9 @@ class Compiled:
 
     def _look_again(self) -> None:
         with self._lock:
-            handles = {id(h): h for h in [*self.program.variables.values(), *(v for v, _ in self.program.updates)]}
+            handles = {
+                id(h): h for h in [*self.program.variables.values(), *(v for v, _ in self.program.updates)]
+            }
             storages = [h.storage(self.engine) for h in handles.values()]
             if len(storages) != len(self._storages) or any(
                 a is not b for a, b in zip(storages, self._storages, strict=True)
@@ -72,6 +77,10 @@ class Compiled:
 
     def _body(self, *values: Any) -> list[Any]:
         """The program inside a graph: all new values are computed before the first is written."""
+        with self.engine.placed(self.device):
+            return self._placed_body(values)
+
+    def _placed_body(self, values: Sequence[Any]) -> list[Any]:
         planned, at_the_end = applies.plan(self.program)
         interpreter = Interpreter(self.engine, planned)
         table = interpreter._run(values)

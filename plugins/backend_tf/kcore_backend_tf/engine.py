@@ -29,12 +29,10 @@ class TensorFlowEngine(Engine):
     rules are part of the programs, so every engine differentiates alike."""
 
     name = "tensorflow"
-    features = frozenset(
-        {"float64", "float16", "bfloat16", "empty", "compile", "many_steps", "devices"}
-    )
+    features = frozenset({"float64", "float16", "bfloat16", "empty", "compile", "many_steps", "devices"})
 
     def __init__(self) -> None:
-        self.primitives = PRIMITIVES
+        self.primitives = dict(PRIMITIVES)
         self.fused = FUSED
         self.unsupported = UNSUPPORTED
         # counts variables made and released: a compiled program looks at its variables again when it changes
@@ -86,12 +84,14 @@ class TensorFlowEngine(Engine):
 
     # programs -----------------------------------------------------------------------------------------------
     def compile(self, program: FlatProgram, **options: Any) -> CompiledProgram:
-        unknown = set(options) - {"jit_compile", "eager"}
+        unknown = set(options) - {"jit_compile", "eager", "device"}
         if unknown:
-            raise ArgumentError(f"compile option {sorted(unknown)[0]!r} is not known to engine {self.name!r}.")
+            raise ArgumentError(
+                f"compile option {sorted(unknown)[0]!r} is not known to engine {self.name!r}."
+            )
         if options.get("eager"):
             return Interpreter(self, program)
-        return Compiled(self, program, options.get("jit_compile", "auto"))
+        return Compiled(self, program, options.get("jit_compile", "auto"), options.get("device"))
 
     def body(self, program: FlatProgram) -> Any:
         return Body(Interpreter(self, program).run_native, [program.specs[s] for s in program.outputs])
@@ -100,8 +100,8 @@ class TensorFlowEngine(Engine):
         return tensor
 
     # many steps ---------------------------------------------------------------------------------------------
-    def hold(self, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
-        if sum(a.nbytes for a in arrays) > HELD_BYTES:
+    def hold(self, compiled: CompiledProgram, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
+        if not isinstance(compiled, Compiled) or sum(a.nbytes for a in arrays) > HELD_BYTES:
             return arrays
         return [tf.constant(a) for a in arrays]
 
@@ -117,5 +117,3 @@ class TensorFlowEngine(Engine):
         if not isinstance(compiled, Compiled):
             return super().run_steps(compiled, data, order, batch_size, first, last)
         return compiled.run_steps(data, order, batch_size, first, last)
-
-

@@ -19,11 +19,12 @@ def import_tensorflow() -> Any:
     if "tensorflow" in sys.modules:
         tf = sys.modules["tensorflow"]
     elif LEVEL in os.environ:
-        tf = import_module("tensorflow")
+        with _without_keras():
+            tf = import_module("tensorflow")
     else:
         os.environ[LEVEL] = "3"
         try:
-            with _stderr_held_back():
+            with _stderr_held_back(), _without_keras():
                 tf = import_module("tensorflow")
                 tf.constant(0)  # starts the runtime, which has more to say
         finally:
@@ -47,6 +48,23 @@ def _grow_memory(tf: Any) -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+@contextlib.contextmanager
+def _without_keras() -> Iterator[None]:
+    """TensorFlow loads Keras at the end of its import, if it is there; it does without where it is not.
+
+    Nothing here uses it, and it takes as long to load as TensorFlow itself. `tf.keras` still loads it when asked.
+    """
+    blocked = [name for name in ("keras", "tf_keras") if name not in sys.modules]
+    for name in blocked:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in blocked:
+            if sys.modules.get(name, name) is None:
+                del sys.modules[name]
 
 
 @contextlib.contextmanager

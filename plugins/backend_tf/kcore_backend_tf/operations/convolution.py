@@ -45,7 +45,7 @@ def pads(spatial, size, strides, dilation, padding):
 def padded(x, amounts, fill=0.0):
     if all(isinstance(p, int) and p == 0 for pair in amounts for p in pair):
         return x
-    return tf.pad(x, [[0, 0], *map(list, amounts), [0, 0]], constant_values=tf.cast(fill, x.dtype))
+    return tf.pad(x, [[0, 0], *map(list, amounts), [0, 0]], constant_values=tf.constant(fill, x.dtype))
 
 
 def unpadded(x, amounts, spatial):
@@ -139,7 +139,11 @@ def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
         )
     elif len(size) == 1:
         made = tf.raw_ops.Conv2DBackpropFilter(
-            input=_two(x), filter_sizes=[1, *shape], out_backprop=_two(g), strides=[1, 1, *strides, 1], padding=mode
+            input=_two(x),
+            filter_sizes=[1, *shape],
+            out_backprop=_two(g),
+            strides=[1, 1, *strides, 1],
+            padding=mode,
         )[0]
     else:
         made = tf.raw_ops.Conv2DBackpropFilter(
@@ -278,7 +282,11 @@ def accumulate_windows(w, spatial, strides, dilation, padding="valid"):
         spatial = [d if isinstance(n, int) and n < 0 else n for n, d in zip(spatial, due)]
     amounts = pads(spatial, size, strides, dilation, padding)
     full = _padded_sizes(spatial, amounts)
-    order = [0, *(i for pair in zip(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)) for i in pair), 2 * rank + 1]
+    order = [
+        0,
+        *(i for pair in zip(range(1, 1 + rank), range(1 + rank, 1 + 2 * rank)) for i in pair),
+        2 * rank + 1,
+    ]
     made = tf.transpose(w, order)  # (batch, out 1, size 1, out 2, size 2, ..., channels)
     for axis in range(rank):
         places = tf.reshape(_places(full[axis], size[axis], strides[axis], dilation[axis]), [-1])
@@ -293,7 +301,6 @@ def accumulate_windows(w, spatial, strides, dilation, padding="valid"):
     made = unpadded(made, amounts, spatial)
     made.set_shape([w.shape[0], *(n if isinstance(n, int) else None for n in spatial), w.shape[-1]])
     return made
-
 
 
 PRIMITIVES = {"extract_windows": extract_windows, "accumulate_windows": accumulate_windows}

@@ -4,6 +4,8 @@ import functools
 
 import tensorflow as tf
 
+from kcore.spi import promote
+
 NARROW = (tf.float16, tf.bfloat16)
 
 
@@ -39,10 +41,19 @@ def _floats_only(function):
     return run
 
 
+def alike(x, y):
+    """Both as elements of the type in which they meet."""
+    if x.dtype == y.dtype:
+        return x, y
+    common = promote(x.dtype.name, y.dtype.name)
+    return tf.cast(x, common), tf.cast(y, common)
+
+
 def _ordered(function):
     """Comparisons of truth values as of the numbers 0 and 1."""
 
     def run(x, y):
+        x, y = alike(x, y)
         if x.dtype.is_bool:
             x, y = tf.cast(x, tf.int32), tf.cast(y, tf.int32)
         return function(x, y)
@@ -73,6 +84,10 @@ def sign(x):
     return tf.sign(x)
 
 
+def erf(x):
+    return tf.math.erf(tf.clip_by_value(x, -10, 10))  # at infinity TensorFlow's float64 kernel gives NaN
+
+
 def hard_sigmoid(x):
     return tf.clip_by_value(x * tf.constant(0.2, x.dtype) + tf.constant(0.5, x.dtype), 0, 1)
 
@@ -101,7 +116,7 @@ PRIMITIVES = {
     "cos": tf.cos,
     "tanh": tf.tanh,
     "atan2": wide(tf.atan2),
-    "erf": wide(tf.math.erf),
+    "erf": wide(erf),
     "erfinv": wide(tf.math.erfinv),
     "equal": lambda x, y: tf.equal(x, y),
     "less": _ordered(tf.less),
@@ -114,7 +129,7 @@ PRIMITIVES = {
 FUSED = {
     "square": lambda x: x if x.dtype.is_bool else tf.square(x),
     "rsqrt": tf.math.rsqrt,
-    "not_equal": lambda x, y: tf.not_equal(x, y),
+    "not_equal": lambda x, y: tf.not_equal(*alike(x, y)),
     "greater": _ordered(tf.greater),
     "greater_equal": _ordered(tf.greater_equal),
     "less_equal": _ordered(tf.less_equal),

@@ -2,6 +2,8 @@
 
 import tensorflow as tf
 
+from kcore.backend.declare import operation
+
 
 class Body:
     """A loop's body as a function of tensors that knows the shapes and types of its results."""
@@ -87,11 +89,17 @@ def ctc_greedy(scores, input_length):
 
 
 def ctc_beam(scores, input_length, beam_width=100, top_paths=1, merge_repeated=False):
-    lengths = tf.cast(tf.reshape(input_length, [-1]), tf.int32)
-    paths, score = tf.compat.v1.nn.ctc_beam_search_decoder(
-        tf.transpose(scores, [1, 0, 2]), lengths, beam_width, top_paths, merge_repeated
-    )
-    return [*_dense(paths), score]
+    """The declared meaning, in NumPy: TensorFlow's own search, also on the CPU only, rounds to float32."""
+    search = operation("ctc_beam").meaning
+
+    def run(scores, lengths):
+        return search(scores, lengths, beam_width, top_paths, merge_repeated)
+
+    found = tf.numpy_function(run, [scores, input_length], [tf.int64] * top_paths + [scores.dtype])
+    for path in found[:-1]:
+        path.set_shape([scores.shape[0], None])
+    found[-1].set_shape([scores.shape[0], top_paths])
+    return list(found)
 
 
 PRIMITIVES = {

@@ -41,12 +41,14 @@ def _rows(x, indices):
     return tf.expand_dims(_counted_from_front(indices, size), -1)
 
 
-def scatter_add(x, indices, updates):
-    return tf.tensor_scatter_nd_add(x, _rows(x, indices), updates)
+def _writing(write):
+    def run(x, indices, updates):
+        rows = _rows(x, indices)
+        if indices.shape.rank == 0:  # one row is a list of one
+            rows, updates = tf.expand_dims(rows, 0), tf.expand_dims(updates, 0)
+        return write(x, rows, updates)
 
-
-def scatter_update(x, indices, updates):
-    return tf.tensor_scatter_nd_update(x, _rows(x, indices), updates)
+    return run
 
 
 def argsort(x, axis=-1, descending=False):
@@ -60,7 +62,7 @@ PRIMITIVES = {
     "slice": cut,
     "unslice": unslice,
     "gather": gather,
-    "scatter_add": scatter_add,
-    "scatter_update": scatter_update,
+    "scatter_add": _writing(tf.tensor_scatter_nd_add),
+    "scatter_update": _writing(tf.tensor_scatter_nd_update),
     "argsort": argsort,
 }

@@ -43,7 +43,7 @@ def reverse(x, axes):
 def pad(x, paddings, value=0.0):
     if not paddings:
         return tf.identity(x)
-    return tf.pad(x, [list(p) for p in paddings], constant_values=tf.cast(value, x.dtype))
+    return tf.pad(x, [list(p) for p in paddings], constant_values=tf.constant(value, x.dtype))
 
 
 def concatenate(tensors, axis=-1):
