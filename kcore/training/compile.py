@@ -334,6 +334,11 @@ class Compiled:
     def trained(self) -> list[Head]:
         return [h for h in self.heads if h.loss is not None]
 
+    @functools.cached_property
+    def resets_to_zero(self) -> bool:
+        """Whether every metric starts anew as metrics usually do, with zeros."""
+        return all(type(m.metric).reset_states is metrics_module.Metric.reset_states for m in self.measures)
+
     @property
     def names(self) -> list[str]:
         return ["loss", *(m.name for m in self.measures)]

@@ -12,7 +12,7 @@ import numpy as np
 from .. import backend as K
 from ..backend.program import Program
 from ..backend.random_state import RANDOM_COUNTER
-from ..backend.tensor import Placeholder, is_symbolic
+from ..backend.tensor import Placeholder, is_symbolic, numpy_dtype
 from ..backend.variables import Update, Variable, as_update
 from ..kernel.context import engine as engine_named
 from .compile import Compiled, Head, ones_for
@@ -47,12 +47,20 @@ class Steps:
             self._made.clear()
             self._training = None
 
-    def train(self, compiled: Compiled, weighted: tuple[int, ...]) -> Step:
-        """One batch of training; `weighted` are the outputs whose rows have weights."""
-        return self._step("train", weighted, lambda: self._fitting(compiled, weighted, training=True))
+    def train(self, compiled: Compiled, weighted: tuple[int, ...], alone: bool = False) -> Step:
+        """One batch of training; `weighted` are the outputs whose rows have weights.
 
-    def test(self, compiled: Compiled, weighted: tuple[int, ...]) -> Step:
-        return self._step("test", weighted, lambda: self._fitting(compiled, weighted, training=False))
+        `alone`: the metrics are those of this batch, and their variables are neither read nor written, so that
+        they need not be reset.
+        """
+        return self._step(
+            "train", (weighted, alone), lambda: self._fitting(compiled, weighted, training=True, alone=alone)
+        )
+
+    def test(self, compiled: Compiled, weighted: tuple[int, ...], alone: bool = False) -> Step:
+        return self._step(
+            "test", (weighted, alone), lambda: self._fitting(compiled, weighted, training=False, alone=alone)
+        )
 
     def predict(self) -> Step:
         outputs = tuple(self.model.outputs)
@@ -91,7 +99,7 @@ class Steps:
             givens[learning_phase] = phase
         return givens
 
-    def _fitting(self, compiled: Compiled, weighted: tuple[int, ...], training: bool) -> Program:
+    def _fitting(self, compiled: Compiled, weighted: tuple[int, ...], training: bool, alone: bool) -> Program:
         model = self.model
         givens = self._givens(1 if training else 0)
         fed = [*fed_inputs(model), *(h.target for h in fed_targets(compiled))]
@@ -101,6 +109,11 @@ class Steps:
             else:
                 givens[head.sample_weight] = ones_for(head)
         updates = [u for m in compiled.measures for u in m.updates]
+        if alone:
+            givens.update(
+                (u.variable, np.zeros(u.variable.shape, numpy_dtype(u.variable.dtype))) for u in updates
+            )
+            updates = []
         updates += (
             self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
         )

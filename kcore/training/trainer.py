@@ -446,19 +446,21 @@ class Trainer:
         """One step of training; the loss and metrics as a number or a list in the order of `metrics_names`."""
         fed = self._fed(x, y, sample_weight, class_weight)
         self._check_trainable()
-        return self._one_batch(self._steps.train(self._compiled, fed.weighted), fed, reset_metrics)
+        return self._one_batch(self._steps.train, fed, reset_metrics)
 
     def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
         """The loss and metrics of one batch. `reset_metrics=False` goes on with those of earlier calls."""
         fed = self._fed(x, y, sample_weight)
-        return self._one_batch(self._steps.test(self._compiled, fed.weighted), fed, reset_metrics)
+        return self._one_batch(self._steps.test, fed, reset_metrics)
 
     def _one_batch(self, step: Any, fed: Fed, reset_metrics: bool) -> Any:
+        compiled = self._compiled
         if reset_metrics and self._metrics_used:
             self.reset_metrics()
-        self._metrics_used = True
-        logs = step(fed.arrays)[0]
-        if reset_metrics:
+        alone = reset_metrics and compiled.resets_to_zero
+        self._metrics_used = not alone
+        logs = step(compiled, fed.weighted, alone)(fed.arrays)[0]
+        if reset_metrics and not alone:
             self.reset_metrics()
         return _single([float(v) for v in logs])
 
