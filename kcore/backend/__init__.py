@@ -13,6 +13,7 @@ from . import (
     image,
     indexing,
     linalg,
+    lstm,
     nn,
     normalization,
     pooling,

@@ -184,16 +184,32 @@ class RNN(Layer):
         if hasattr(self.cell, "prepare"):
             self.cell.prepare(K.shape(inputs)[0], training)
         rows, step = self._rows_and_step(inputs, training, constants)
-        last, outputs, states = K.rnn(
-            step, rows, initial_state, constants=constants, go_backwards=self.go_backwards, mask=mask,
-            unroll=self.unroll, input_length=K.int_shape(inputs)[1],
-        )  # fmt: skip
+        if (
+            mask is None
+            and constants is None
+            and not self.unroll
+            and getattr(self.cell, "has_sequence", False)
+        ):
+            last, outputs, states = self._all_steps(rows, initial_state)
+        else:
+            last, outputs, states = K.rnn(
+                step, rows, initial_state, constants=constants, go_backwards=self.go_backwards, mask=mask,
+                unroll=self.unroll, input_length=K.int_shape(inputs)[1],
+            )  # fmt: skip
         if hasattr(self.cell, "release"):
             self.cell.release()
         if self.stateful:
             self.add_update([K.update(v, s) for v, s in zip(self.states, states, strict=True)], inputs)
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
+
+    def _all_steps(self, rows, initial_state):
+        """Like `K.rnn`, by the one operation that the cell has for all steps."""
+        rows = K.permute_dimensions(rows, (1, 0, 2))
+        if self.go_backwards:
+            rows = K.reverse(rows, 0)
+        outputs, states = self.cell.sequence(rows, initial_state)
+        return outputs[-1], K.permute_dimensions(outputs, (1, 0, 2)), states
 
     def _rows_and_step(self, inputs, training, constants):
         """What the loop runs over and its step; the input's share of the work is done before, if the cell allows."""

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import activations, objects
 from .. import backend as K
-from .. import objects
+from ..backend.declare import operation
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
 from .base import Layer
@@ -235,6 +236,17 @@ class LSTMCell(_GatedCell):
         return {
             "initializer": forget_bias_of_one(self.bias_initializer, self.units, self.units, 2 * self.units)
         }
+
+    @property
+    def has_sequence(self):
+        """Whether all steps can be one operation: the usual activations, nothing dropped between steps."""
+        own = type(self).step is LSTMCell.step and self.activation is activations.tanh
+        return own and self.recurrent_activation is activations.sigmoid and self._mask(1) is None
+
+    def sequence(self, projected, states):
+        """(outputs, last states) of all steps; `projected` and outputs (time, batch, ...)."""
+        outputs, carried, _ = operation("lstm_sequence")(projected, *states, self.recurrent_kernel)
+        return outputs, [outputs[-1], carried[-1]]
 
     def step(self, projected, states):
         hidden, carried = states

@@ -994,6 +994,11 @@ def _ctc(d: Draw) -> list[Sample]:
     return [S(np.array([[0, 1], [2, 2]], "int32"), scores, lengths, np.array([2, 1], "int32"))]
 
 
+@_for("lstm_sequence")
+def _lstm(d: Draw) -> list[Sample]:
+    return [S(d(3, 2, 8), d(2, 2), d(2, 2), d(2, 8)), S(d(1, 3, 4), d(3, 1), d(3, 1), d(1, 4))]
+
+
 @_for("ctc_greedy")
 def _ctc_greedy(d: Draw) -> list[Sample]:
     return [S(d.distinct(2, 5, 4), np.array([5, 4], "int32"))]
