@@ -50,7 +50,7 @@ MAY_NAME_ENGINES = {
 }
 
 # Packages that a function may import when it is called: they are slow to import, or optional.
-PUT_OFF = {"h5py", "rich", "yaml", "pandas", "PIL", "scipy", "pydot", "IPython", "sklearn"}
+PUT_OFF = {"h5py", "rich", "yaml", "pandas", "PIL", "scipy", "pydot", "IPython", "sklearn", "tensorboardX"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

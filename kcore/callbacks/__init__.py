@@ -1,0 +1,13 @@
+"""Callbacks: what is told of training while it runs, and may steer it."""
+
+from .base import Callback, CallbackList, make_list
+from .checkpoint import ModelCheckpoint
+from .csv_logger import CSVLogger
+from .early_stopping import EarlyStopping
+from .finite import TerminateOnNaN
+from .functions import LambdaCallback
+from .history import BaseLogger, History
+from .learning_rate import LearningRateScheduler, ReduceLROnPlateau
+from .progress import ProgbarLogger
+from .remote import RemoteMonitor
+from .tensorboard import TensorBoard
