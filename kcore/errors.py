@@ -56,6 +56,10 @@ class DataError(KcoreError, ValueError):
     """Arrays handed to a model that do not fit it or one another."""
 
 
+class WorkerDied(KcoreError, RuntimeError):
+    """A process that read data for training ended without a word."""
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """A phrase ' Did you mean ...?' for the known names nearest to `name`, or an empty string."""
     found = difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.6)

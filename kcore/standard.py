@@ -14,6 +14,7 @@ from .kernel.specs import (
     ActivationSpec,
     CallbackSpec,
     ConstraintSpec,
+    DataAdapterSpec,
     InitializerSpec,
     LayerSpec,
     LossSpec,
@@ -114,3 +115,8 @@ def kcore_activations() -> list[ActivationSpec]:
 @hookimpl
 def kcore_callbacks() -> list[CallbackSpec]:
     return _specs("callbacks")
+
+
+@hookimpl
+def kcore_data_adapters() -> list[DataAdapterSpec]:
+    return [DataAdapterSpec(name="loader", target="kcore.training.adapters:LoaderAdapter")]

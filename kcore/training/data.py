@@ -11,6 +11,7 @@ import numpy as np
 from ..backend.tensor import numpy_dtype
 from ..errors import ArgumentError, DataError, ShapeError, UnknownName, nearest
 from ..shapes import Shape, describe
+from .rows import Rows, part, reads_rows
 
 
 @dataclass(frozen=True)
@@ -27,6 +28,17 @@ class Slot:
     def title(self) -> str:
         return f"{self.kind} {self.name!r}"
 
+    def check_nan(self, array: np.ndarray, first: int | None = 0) -> None:
+        """Raises DataError for NaN; `first` is the number of the array's first row, None if it is not known."""
+        if array.dtype.kind not in "fc" or array.size == 0 or not np.isnan(np.min(array)):
+            return
+        rows = np.flatnonzero(np.isnan(array).any(axis=tuple(range(1, array.ndim))))
+        where = "" if first is None else f", first in row {first + rows[0]}"
+        raise DataError(
+            f"{self.title} holds NaN{where} ({len(rows)} of {len(array)} rows have it). Remove these rows or fill "
+            "them in: one NaN makes every weight NaN."
+        )
+
 
 def as_array(value: Any, title: str) -> np.ndarray:
     """A NumPy array from whatever holds rows: arrays, lists, data frames and series, sparse rows."""
@@ -34,6 +46,10 @@ def as_array(value: Any, title: str) -> np.ndarray:
         value = value.toarray()
     try:
         array = np.asarray(value)
+        if array.dtype == object and hasattr(
+            value, "to_numpy"
+        ):  # columns of a data frame that may lack values
+            array = value.to_numpy(dtype="float64", na_value=np.nan)
     except (TypeError, ValueError) as error:
         raise DataError(f"{title} cannot be made into an array: {error}") from error
     if array.dtype == object:
@@ -86,12 +102,14 @@ def _from_mapping(data: Mapping[str, Any], names: Sequence[str], what: str) -> l
 
 def fitted(value: Any, slot: Slot, nan: str = "raise") -> np.ndarray:
     """`value` as an array of `slot.dtype` whose shape fits. Rows of single numbers may come as a vector."""
+    if reads_rows(value) and len(value.shape):
+        return Rows(value, slot, nan=nan)
     array = as_array(value, slot.title)
     array = _ranked(array, slot)
     if slot.shape is not None:
         _check_shape(array, slot)
     if nan == "raise":
-        _check_nan(array, slot)
+        slot.check_nan(array)
     return array.astype(numpy_dtype(slot.dtype), copy=False)
 
 
@@ -117,16 +135,6 @@ def _check_shape(array: np.ndarray, slot: Slot) -> None:
             f"{slot.title} needs shape {describe((None, *wanted))}; an array of shape {array.shape} was given."
             f"{slot.advice}"
         )
-
-
-def _check_nan(array: np.ndarray, slot: Slot) -> None:
-    if array.dtype.kind not in "fc" or array.size == 0 or not np.isnan(np.min(array)):
-        return
-    rows = np.flatnonzero(np.isnan(array).any(axis=tuple(range(1, array.ndim))))
-    raise DataError(
-        f"{slot.title} holds NaN, first in row {rows[0]} ({len(rows)} of {len(array)} rows have it). Remove these "
-        "rows or fill them in: one NaN makes every weight NaN."
-    )
 
 
 def check_lengths(arrays: Mapping[str, np.ndarray]) -> int:
@@ -205,7 +213,7 @@ def _given_weights(target: np.ndarray, given: Any, slot: Slot, temporal: bool) -
         )
     if temporal and weights.shape[1] != target.shape[1]:
         raise ShapeError(f"{slot.title} has {weights.shape[1]} time steps; the target has {target.shape[1]}.")
-    _check_nan(weights, slot)
+    slot.check_nan(weights)
     return weights.astype(numpy_dtype(slot.dtype), copy=False)
 
 
@@ -237,7 +245,8 @@ def split(arrays: Sequence[Any], fraction: float) -> tuple[list[Any], list[Any]]
     if at == 0 or at == rows:
         side = "training" if at == 0 else "validation"
         raise DataError(f"validation_split={fraction} of {rows} rows leaves nothing for {side}.")
-    return [None if a is None else a[:at] for a in arrays], [None if a is None else a[at:] for a in arrays]
+    first = [None if a is None else part(a, 0, at) for a in arrays]
+    return first, [None if a is None else part(a, at, rows) for a in arrays]
 
 
 def shuffled(rows: int, how: Any, batch_size: int) -> np.ndarray | None:
@@ -291,6 +300,8 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
     if isinstance(item, tuple):
         if len(item) == 2:
             return item[0], item[1], None
+        if len(item) == 1:  # a model whose loss needs no targets
+            return item[0], None, None
         if len(item) == 3:
             return item
     raise DataError(

@@ -19,6 +19,7 @@ from .data import (
     per_output,
     row_weights,
 )
+from .rows import Rows, concrete
 from .steps import fed_input_names, fed_inputs, fed_targets
 
 
@@ -42,6 +43,11 @@ class Fed:
     @property
     def rows(self) -> int:
         return len(self.arrays[0])
+
+    @property
+    def read(self) -> list[np.ndarray]:
+        """All arrays, with rows that are still in files read."""
+        return [concrete(a) for a in self.arrays]
 
 
 def feed_inputs(model: Any, x: Any, nan: str = "raise") -> list[np.ndarray]:
@@ -119,5 +125,8 @@ def _weights(
             continue
         shape = tuple(head.sample_weight.shape[1:])
         slot = Slot("sample_weight of", head.name, shape, head.sample_weight.dtype)
-        made.append(row_weights(by_head[head.index], weights, factors, slot))
+        target = by_head[head.index]
+        if isinstance(target, Rows) and factors is not None:
+            target = concrete(target)  # classes are counted over all of it
+        made.append(row_weights(target, weights, factors, slot))
     return made

@@ -5,12 +5,15 @@ from __future__ import annotations
 import itertools
 import warnings
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import Any, Protocol
 
 import numpy as np
 
 from ..errors import ArgumentError, DataError
 from .data import shuffled
+from .readers import Reader, reader_for
+from .rows import Rows
 from .steps import Step
 
 
@@ -32,18 +35,21 @@ class Source(Protocol):
     def finish(self) -> None:
         """A pass has ended."""
 
+    def close(self) -> None:
+        """No further pass will come, or one broke off: workers end, files may be closed."""
+
     chunks: bool  # whether many steps in one call are of use
 
 
 class ArraySource:
-    """Arrays in memory, run in chunks by the engine."""
+    """Arrays in memory, run in chunks by the engine; rows in files or sparse matrices are read chunk by chunk."""
 
     chunks = True
 
     def __init__(
         self,
         step: Step,
-        arrays: Sequence[np.ndarray],
+        arrays: Sequence[Any],
         batch_size: int,
         shuffle: Any = False,
         steps: int | None = None,
@@ -60,6 +66,7 @@ class ArraySource:
             )
         self.steps = available if steps is None else steps
         self.order: np.ndarray | None = None
+        self._reads = any(isinstance(a, Rows) for a in self.arrays)
         self._held: Sequence[Any] | None = None
 
     def start(self) -> None:
@@ -69,13 +76,33 @@ class ArraySource:
         return min(self.rows - step * self.batch_size, self.batch_size)
 
     def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
+        sizes = [self.size(i) for i in range(first, last)]
+        if self._reads:
+            return self._run_read(first, last), sizes
         if self._held is None:
             self._held = self.step.engine.hold(self.step.compiled, self.arrays)
-        logs = self.step.run(self._held, self.order, self.batch_size, first, last)
-        return logs, [self.size(i) for i in range(first, last)]
+        return self.step.run(self._held, self.order, self.batch_size, first, last), sizes
+
+    def _run_read(self, first: int, last: int) -> np.ndarray:
+        window = slice(first * self.batch_size, min(last * self.batch_size, self.rows))
+        rows = window if self.order is None else self.order[window]
+        held = self.step.engine.hold(self.step.compiled, [a[rows] for a in self.arrays])
+        return self.step.run(held, None, self.batch_size, 0, last - first)
 
     def finish(self) -> None:
         self.order = None
+
+    def close(self) -> None:
+        pass
+
+
+@dataclass(frozen=True)
+class Reading:
+    """How batches are fetched: `fit`'s arguments of these names."""
+
+    workers: int = 0
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
 
 
 class BatchSource:
@@ -89,11 +116,13 @@ class BatchSource:
         run: Callable[[Any], tuple[np.ndarray, int]],
         steps: int | None,
         shuffle: Any = False,
+        reading: Reading | None = None,
     ) -> None:
         self.batches = batches
         self._run = run
         self.batch_size = None
         self.shuffle = shuffle
+        self.reading = Reading() if reading is None else reading
         self.sequence = getattr(batches, "use_sequence_api", False)
         self.steps = len(batches) if steps is None and self.sequence else steps
         if self.steps is not None and (not isinstance(self.steps, (int, np.integer)) or self.steps <= 0):
@@ -102,36 +131,48 @@ class BatchSource:
                 if steps is None
                 else f"steps={steps!r}: above 0 is needed."
             )
-        self._iterator: Iterator[Any] | None = None
+        self._reader: Reader | None = None
+        self._pass: Iterator[Any] | None = None
 
     def start(self) -> None:
-        if self.sequence:
-            self._iterator = self._in_order()
-        elif (
-            self.steps is None or self._iterator is None
-        ):  # a data set that is gone through once in each pass
-            self._iterator = iter(self.batches)
+        if self._reader is None:
+            self._reader = self._made_reader()
+        tasks = self._in_order() if self.sequence else itertools.count()
+        self._pass = iter(self._reader.begin(itertools.islice(tasks, self.steps)))
 
-    def _in_order(self) -> Iterator[Any]:
-        """Batches of a Sequence, shuffled as wholes, over and over while steps are asked for."""
+    def _made_reader(self) -> Reader:
+        how = self.reading
+        batches = self.batches if self.sequence else iter(self.batches)
+        return reader_for(batches, self.sequence, how.workers, how.use_multiprocessing, how.max_queue_size)
+
+    def _in_order(self) -> Iterator[int]:
+        """Numbers of the batches of a Sequence, shuffled as wholes, over and over while steps are asked for."""
         while True:
             order = shuffled(len(self.batches), self.shuffle, 1)
-            for i in range(len(self.batches)) if order is None else order:
-                yield self.batches[int(i)]
+            yield from range(len(self.batches)) if order is None else order.tolist()
 
     def size(self, step: int) -> int | None:
         return None
 
     def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
-        assert self._iterator is not None
-        done = [self._run(item) for item in itertools.islice(self._iterator, last - first)]
+        assert self._pass is not None
+        done = [self._run(item) for item in itertools.islice(self._pass, last - first)]
         if not done:
             return np.empty((0, 0)), []
         return np.stack([row for row, _ in done]), [size for _, size in done]
 
     def finish(self) -> None:
+        assert self._reader is not None
+        self._reader.end()
+        if not self.sequence and self.steps is None:
+            self.close()  # a data set that is gone through once in each pass
         if self.sequence and hasattr(self.batches, "on_epoch_end"):
             self.batches.on_epoch_end()
+
+    def close(self) -> None:
+        if self._reader is not None:
+            reader, self._reader = self._reader, None
+            reader.close()
 
 
 def warn_ended(asked: int | None, done: int) -> None:

@@ -16,11 +16,13 @@ from ..backend.tensor import Placeholder
 from ..callbacks import History, ProgbarLogger, make_list
 from ..errors import ArgumentError, DataError, NotCompiled
 from . import loop
+from .adapters import adapted
 from .compile import Arguments, Compiled, assemble
 from .data import check_batch_size, check_stateful, is_batches, split, unpack
 from .feeding import Fed, feed, feed_inputs
 from .progress import Line, resolved
-from .sources import ArraySource, BatchSource, Source, warn_ended
+from .rows import concrete
+from .sources import ArraySource, BatchSource, Reading, Source, warn_ended
 from .steps import Steps
 
 
@@ -199,11 +201,14 @@ class Trainer:
         epochs = kwargs.pop("nb_epoch", epochs)
         if kwargs:
             raise TypeError(f"fit() has no argument {next(iter(kwargs))!r}")
+        x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
         if is_batches(x):
             _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
             if validation_split:
                 raise ArgumentError("validation_split needs arrays; give validation_data with a generator.")
-            source: Source = self._batch_source(x, steps_per_epoch, shuffle, class_weight, "steps_per_epoch")
+            source: Source = self._batch_source(
+                x, steps_per_epoch, shuffle, class_weight, "steps_per_epoch", reading
+            )
             held: Any = None
         else:
             source, held = self._array_source(
@@ -219,11 +224,14 @@ class Trainer:
             )
         self._check_trainable()
         size = getattr(source, "batch_size", None)
-        validation = self._validation(validation_data, held, size, validation_steps)
+        validation = self._validation(validation_data, held, size, validation_steps, reading)
         params = self._params(source, epochs, verbose, validation is not None)
-        return self._run_epochs(
-            source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq
-        )
+        try:
+            return self._run_epochs(
+                source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq
+            )
+        finally:  # also after an error and after Ctrl-C
+            _close(source, validation)
 
     def _array_source(
         self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, validation_split, validation_data
@@ -240,12 +248,12 @@ class Trainer:
         step = self._steps.train(compiled, fed.weighted)
         return ArraySource(step, fed.arrays, size, shuffle, steps), held
 
-    def _batch_source(self, batches, steps, shuffle, class_weight, argument) -> BatchSource:
+    def _batch_source(self, batches, steps, shuffle, class_weight, argument, reading) -> BatchSource:
         def run(item: Any) -> tuple[np.ndarray, int]:
             fed = self._fed(*unpack(item), class_weight)
-            return self._steps.train(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
+            return self._steps.train(self._compiled, fed.weighted)(fed.read)[0], fed.rows
 
-        return BatchSource(self._looked_at(batches, steps, argument), run, steps, shuffle)
+        return BatchSource(self._looked_at(batches, steps, argument), run, steps, shuffle, reading)
 
     def _looked_at(self, batches, steps, argument):
         """Checks that `batches` can be used; the first one is looked at where the model needs to know its shapes."""
@@ -281,14 +289,15 @@ class Trainer:
             "metrics": [*names, *(f"val_{n}" for n in names)] if validates else list(names),
         }
 
-    def _validation(self, given, held: Fed | None, batch_size, steps) -> Source | None:
+    def _validation(self, given, held: Fed | None, batch_size, steps, reading) -> Source | None:
         """The source of validation data: kept back rows, arrays given, or something that yields batches."""
         if held is not None:
             return self._test_source(held, batch_size, steps)
         if given is None:
             return None
+        given = adapted(given)
         if is_batches(given):
-            return self._test_batches(given, steps, "validation_steps")
+            return self._test_batches(given, steps, "validation_steps", reading)
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
             raise DataError(
                 "validation_data must be (x, y) or (x, y, sample_weight), a generator or a Sequence; "
@@ -335,9 +344,10 @@ class Trainer:
         use_multiprocessing=False,
     ):
         """The loss and metrics on data, a number or a list in the order of `metrics_names`."""
+        x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
         if is_batches(x):
             _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
-            source: Source = self._test_batches(x, steps, "steps")
+            source: Source = self._test_batches(x, steps, "steps", reading)
         else:
             if batch_size is not None:
                 check_batch_size(batch_size)
@@ -346,7 +356,10 @@ class Trainer:
         params = {**self._params(source, 1, verbose, False)}
         shown = [ProgbarLogger(mode="test")] if resolved(verbose) else []
         hears = make_list(self, callbacks, params, last=shown)
-        logs = loop.test(self, loop.Pass(self, "test", source, hears, self.metrics_names))
+        try:
+            logs = loop.test(self, loop.Pass(self, "test", source, hears, self.metrics_names))
+        finally:
+            _close(source)
         return _single([logs[n] for n in self.metrics_names])
 
     def _test_source(self, fed: Fed, batch_size, steps) -> ArraySource:
@@ -354,12 +367,12 @@ class Trainer:
         check_stateful(self, fed.rows, size)
         return ArraySource(self._steps.test(self._compiled, fed.weighted), fed.arrays, size, steps=steps)
 
-    def _test_batches(self, batches, steps, argument) -> BatchSource:
+    def _test_batches(self, batches, steps, argument, reading) -> BatchSource:
         def run(item: Any) -> tuple[np.ndarray, int]:
             fed = self._fed(*unpack(item))
-            return self._steps.test(self._compiled, fed.weighted)(fed.arrays)[0], fed.rows
+            return self._steps.test(self._compiled, fed.weighted)(fed.read)[0], fed.rows
 
-        return BatchSource(self._looked_at(batches, steps, argument), run, steps)
+        return BatchSource(self._looked_at(batches, steps, argument), run, steps, reading=reading)
 
     # predict ------------------------------------------------------------------------------------------------
     def predict(
@@ -374,8 +387,10 @@ class Trainer:
         use_multiprocessing=False,
     ):
         """The outputs for `x`, computed in batches: an array, or a list of them for several outputs."""
+        x = adapted(x)
         if is_batches(x):
-            return self._predict_batches(x, steps, verbose, callbacks)
+            reading = Reading(workers, use_multiprocessing, max_queue_size)
+            return self._predict_batches(x, steps, verbose, callbacks, reading)
         self._built_for(x)
         inputs = feed_inputs(self, x, nan="pass")
         rows = len(inputs[0])
@@ -417,7 +432,7 @@ class Trainer:
         hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
         return made
 
-    def _predict_batches(self, batches, steps, verbose, callbacks):
+    def _predict_batches(self, batches, steps, verbose, callbacks, reading):
         if steps is None and hasattr(batches, "__next__"):
             raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
         hears = self._predict_callbacks(callbacks, steps, verbose)
@@ -426,14 +441,17 @@ class Trainer:
         def run(item: Any) -> tuple[np.ndarray, int]:
             x = item[0] if isinstance(item, tuple) else item
             self._built_for(x)
-            arrays = feed_inputs(self, x, nan="pass")
+            arrays = [concrete(a) for a in feed_inputs(self, x, nan="pass")]
             made.append(self._predicted(arrays, len(made), hears))
             return np.zeros(1), len(arrays[0])
 
-        source = BatchSource(batches, run, steps)
-        source.start()
-        source.run(0, sys.maxsize if source.steps is None else source.steps)
-        source.finish()
+        source = BatchSource(batches, run, steps, reading=reading)
+        try:
+            source.start()
+            source.run(0, sys.maxsize if source.steps is None else source.steps)
+            source.finish()
+        finally:
+            _close(source)
         warn_ended(source.steps, len(made))
         if not made:
             raise DataError("the data set is empty: the generator gave no batch.")
@@ -459,7 +477,7 @@ class Trainer:
             self.reset_metrics()
         alone = reset_metrics and compiled.resets_to_zero
         self._metrics_used = not alone
-        logs = step(compiled, fed.weighted, alone)(fed.arrays)[0]
+        logs = step(compiled, fed.weighted, alone)(fed.read)[0]
         if reset_metrics and not alone:
             self.reset_metrics()
         return _single([float(v) for v in logs])
@@ -467,7 +485,7 @@ class Trainer:
     def predict_on_batch(self, x):
         """The outputs for one batch."""
         self._built_for(x)
-        return _single(self._steps.predict()(feed_inputs(self, x, nan="pass")))
+        return _single(self._steps.predict()([concrete(a) for a in feed_inputs(self, x, nan="pass")]))
 
     # Keras's older faces ------------------------------------------------------------------------------------
     def fit_generator(
@@ -517,7 +535,13 @@ class Trainer:
     ):
         """`evaluate` on a generator or a `Sequence`."""
         return self.evaluate(
-            _as_batches(generator, "evaluate_generator"), steps=steps, callbacks=callbacks, verbose=verbose
+            _as_batches(generator, "evaluate_generator"),
+            steps=steps,
+            callbacks=callbacks,
+            verbose=verbose,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
 
     def predict_generator(
@@ -532,8 +556,20 @@ class Trainer:
     ):
         """`predict` on a generator or a `Sequence`."""
         return self.predict(
-            _as_batches(generator, "predict_generator"), steps=steps, callbacks=callbacks, verbose=verbose
+            _as_batches(generator, "predict_generator"),
+            steps=steps,
+            callbacks=callbacks,
+            verbose=verbose,
+            max_queue_size=max_queue_size,
+            workers=workers,
+            use_multiprocessing=use_multiprocessing,
         )
+
+
+def _close(*sources: Source | None) -> None:
+    for source in sources:
+        if source is not None:
+            source.close()
 
 
 def _single(values: list[Any]) -> Any:

@@ -2,4 +2,6 @@
 
 from ..training.progress import Progbar
 from .data import Sequence
+from .enqueuers import GeneratorEnqueuer, OrderedEnqueuer, SequenceEnqueuer
+from .hdf5 import HDF5Matrix
 from .numerical import normalize, to_categorical
