@@ -81,12 +81,12 @@ def kcore_callbacks() -> list[CallbackSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def kcore_data_adapters() -> list[DataAdapterSpec]:  # type: ignore[empty-body]
-    """Kinds of data that `fit`, `evaluate` and `predict` accept; asked in the order of their names. Since API 1.
+    """Kinds of data that `fit`, `evaluate` and `predict` accept; asked in the order of their names.
 
     `target` is a class: `handles(data)`, a static method that looks at the type and imports nothing, and
     `target(data)`, which is gone through once in each pass and yields batches (x,), (x, y) or (x, y,
     sample_weight) of arrays, or of lists or dicts of them; `len` of it, if there is one, is their number.
-    """
+    Since API 1."""
 
 
 @hookspec
