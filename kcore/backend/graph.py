@@ -74,3 +74,14 @@ def rebuild(
             made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
             swap.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
     return [swap.get(t, t) for t in outputs]
+
+
+def copied(
+    outputs: Sequence[SymbolicTensor], replaced: dict[SymbolicTensor, SymbolicTensor]
+) -> list[SymbolicTensor]:
+    """Like `rebuild`, with every node made anew, so that all of it was made now."""
+    swap = dict(replaced)
+    for node in nodes_between(outputs, replaced):
+        made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
+        swap.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
+    return [swap.get(t, t) for t in outputs]

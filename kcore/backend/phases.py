@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -32,6 +33,16 @@ def set_learning_phase(value: int) -> None:
     if value not in (0, 1):
         raise ArgumentError(f"the learning phase is 0 (inference) or 1 (training); {value!r} was given.")
     _fixed.set(int(value))
+
+
+@contextmanager
+def learning_phase_within(value: Any) -> Iterator[None]:
+    """Within the block the phase is fixed."""
+    token = _fixed.set(int(value))
+    try:
+        yield
+    finally:
+        _fixed.reset(token)
 
 
 @composite

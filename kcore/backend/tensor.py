@@ -15,6 +15,11 @@ from ..shapes import Shape, describe
 _ids = itertools.count()
 
 
+def next_moment() -> int:
+    """A number above those of all nodes so far and below those of all to come."""
+    return next(_ids)
+
+
 class Node:
     """One application of an operation: its arguments (in the order of the declaration) and results."""
 

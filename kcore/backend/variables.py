@@ -102,13 +102,14 @@ class Variable(SymbolicTensor):
         return self.storage(self._engine or engine_named(self.backend))
 
     def assign(self, value: Any) -> Update:
-        return Update(self, value)
+        """The update to `value`. In a step that is being traced it takes effect from here on."""
+        return on_assign(Update(self, value))
 
     def assign_add(self, value: Any) -> Update:
-        return Update(self, self + value)
+        return on_assign(Update(self, self + value))
 
     def assign_sub(self, value: Any) -> Update:
-        return Update(self, self - value)
+        return on_assign(Update(self, self - value))
 
     def eval(self) -> np.ndarray:
         return self.numpy()
@@ -142,6 +143,20 @@ class Update:
 
     def __repr__(self) -> str:
         return f"<Update of {self.variable.name!r}>"
+
+
+_listeners: list[Any] = []
+
+
+def on_assign(update: Update) -> Update:
+    """Tells of an update that was written as a statement to those who trace steps (they stand above)."""
+    for listener in _listeners:
+        listener(update)
+    return update
+
+
+def listen_to_assignments(listener: Any) -> None:
+    _listeners.append(listener)
 
 
 def as_update(item: Any) -> Update:

@@ -12,6 +12,8 @@ import numpy as np
 from .. import backend as K
 from .. import constraints, initializers
 from ..backend.function import Function
+from ..backend.phases import learning_phase_within
+from ..backend.recording import recorder
 from ..backend.tensor import Placeholder, SymbolicTensor
 from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
@@ -282,6 +284,14 @@ class Layer:
     def _note(self, kind: str, items: Any, inputs: Any) -> None:
         if items is None:
             return
+        tracing = recorder()
+        if tracing is not None:  # what belongs to one trace is not kept by the layer
+            if kind == "updates":
+                tracing.note_of_layer(to_list(items), self.stateful)
+                return
+            made = [item for item in to_list(items) if isinstance(item, SymbolicTensor)]
+            tracing.losses.extend(made)
+            items = [item for item in to_list(items) if not isinstance(item, SymbolicTensor)]
         on = None if inputs is None else [x for x in to_list(inputs) if isinstance(x, SymbolicTensor)]
         self._entries[kind].extend((item, on) for item in to_list(items))
 
@@ -360,6 +370,8 @@ class Layer:
                     f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given."
                 )
         outputs, masks_in, masks_out = self._apply(inputs, kwargs)
+        if recorder() is not None:  # a step that is being traced: no part of a model's graph
+            return _masked(outputs, masks_out)
         return self._record(values, outputs, masks_in, masks_out, kwargs)
 
     def _record(
@@ -395,7 +407,7 @@ class Layer:
             given["mask"] = masks
         if given.get("mask", 0) is not None and "mask" in given:
             masks = given["mask"]
-        outputs = self.call(inputs, **given)
+        outputs = self._called(inputs, given)
         listed = [K.identity(o) if any(o is v for v in values) else o for o in to_list(outputs)]
         for o in listed:
             if not isinstance(o, SymbolicTensor):
@@ -406,6 +418,19 @@ class Layer:
         if self.activity_regularizer is not None:
             self.add_loss([self.activity_regularizer(o) for o in listed], values)
         return outputs, masks, masks_out
+
+    def _called(self, inputs: Any, arguments: dict[str, Any]) -> Any:
+        if "training" in arguments and not _takes(type(self).call, "training"):
+            # for the layers within; this one does not ask
+            phase = arguments.pop("training")
+            if isinstance(phase, (bool, int)):
+                with learning_phase_within(phase):
+                    return self._called(inputs, arguments)
+        tracing = recorder()
+        if tracing is None:
+            return self.call(inputs, **arguments)
+        with tracing.within(self):
+            return self.call(inputs, **arguments)
 
     def _merge_shapes(self, outputs: list[Any], inputs: list[Any]) -> None:
         """Sizes that only the layer's own compute_output_shape knows are added to the inferred ones."""
@@ -550,6 +575,15 @@ class Layer:
         return made
 
 
+def _masked(outputs: Any, masks: Any) -> Any:
+    listed = to_list(outputs)
+    for tensor, mask in zip(
+        listed, to_list(masks) if isinstance(masks, (list, tuple)) else [masks] * len(listed), strict=False
+    ):
+        tensor._keras_mask = mask
+    return outputs
+
+
 _UNTRACKED = {"_tracked", "_inbound_nodes", "_outbound_nodes", "_array_functions", "_entries"}
 
 
@@ -575,6 +609,14 @@ def _initial_value(make: Callable[..., Any], shape: tuple[int, ...], dtype: str)
     takes = _parameters(make.__call__ if isinstance(make, initializers.Initializer) else make)
     value = make(shape, dtype=dtype) if "dtype" in takes else make(shape)
     return K.eval(value) if isinstance(value, SymbolicTensor) else value
+
+
+def _takes(function: Callable[..., Any], name: str) -> bool:
+    """Whether `function` can be given an argument of this name."""
+    code = function.__code__ if hasattr(function, "__code__") else None
+    if code is None or code.co_flags & inspect.CO_VARKEYWORDS:
+        return True
+    return name in code.co_varnames[: code.co_argcount + code.co_kwonlyargcount]
 
 
 def _parameters(function: Callable[..., Any]) -> set[str]:

@@ -8,6 +8,7 @@ import numpy as np
 from .. import backend as K
 from .. import initializers
 from ..backend.graph import rebuild
+from ..backend.recording import record, recorder
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import as_update
 from ..errors import ArgumentError
@@ -52,7 +53,9 @@ def applied_at_once(update_state):
     @functools.wraps(update_state)
     def update(self, *args, **kwargs):
         if _symbolic(args) or _symbolic(list(kwargs.values())):
-            return _listed(update_state(self, *args, **kwargs))
+            updates = _listed(update_state(self, *args, **kwargs))
+            record(updates, gathered=True)
+            return updates
         names = [*range(len(args)), *kwargs]
         values = {n: v for n, v in zip(names, [*args, *kwargs.values()]) if v is not None}
         arrays = {n: np.asarray(as_value(v)) for n, v in values.items()}
@@ -120,6 +123,8 @@ class Metric:
         updates = self.update_state(*args, **kwargs)
         if not (_symbolic(args) or _symbolic(list(kwargs.values()))):
             return self.result()
+        if recorder() is not None:
+            return self.result()  # made after the updates, so it reads what they wrote
         self.updates.extend(updates)
         result = self.result_after(updates)
         result._metric_obj = self

@@ -11,6 +11,7 @@ import numpy as np
 from .. import backend as K
 from .. import objects
 from ..backend.graph import inputs_of, nodes_between
+from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
@@ -107,6 +108,11 @@ class Network(Layer):
         Node(self, self.inputs, self.outputs, [None] * len(self.inputs), masks)
         # made of tensors that stay with their own layers: this node tells only the model's inputs and outputs
         self._inbound_nodes[-1].inbound_layers = []
+
+    @property
+    def _computes(self) -> bool:
+        """Whether it says how outputs come from inputs: as a graph, or by a `call` of its own."""
+        return self._is_graph or type(self).call is not Network.call
 
     @property
     def layers(self) -> list[Layer]:
@@ -227,6 +233,10 @@ class Network(Layer):
 
     @property
     def losses(self) -> list[Any]:
+        tracing = recorder()
+        if tracing is not None:  # those of weights, and those of the calls in this step
+            entries = self._all_entries("losses")
+            return [*(i() if callable(i) else i for i, on in entries if on is None), *tracing.losses]
         return self._mine("losses")
 
     @property

@@ -4,7 +4,11 @@ import numpy as np
 
 from .. import backend as K
 from ..backend.declare import operation
-from ..backend.variables import Variable
+from ..backend.graph import copied
+from ..backend.program import chained
+from ..backend.recording import paused, record
+from ..backend.tensor import SymbolicTensor
+from ..backend.variables import Variable, as_update
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..shapes import describe
 from .schedules import LearningRateSchedule, rate_from, serialize_rate
@@ -86,6 +90,67 @@ class Optimizer:
                 "trainable = False on the layer."
             )
         return self._clipped(gradients)
+
+    # steps of one's own -------------------------------------------------------------------------------------
+    def apply_gradients(self, grads_and_vars):
+        """Applies gradients: pairs (gradient, variable), clipped as `clipnorm` and `clipvalue` say.
+
+        Gradients that are arrays are applied at once. Symbolic ones give a list of updates, for `K.function`; in a
+        `train_step` that is being traced they take effect from here on.
+        """
+        pairs = [(g, v) for g, v in grads_and_vars]
+        missing = [v.name for g, v in pairs if g is None]
+        if missing or not pairs:
+            raise GraphError(
+                f"apply_gradients: there is no gradient for {', '.join(map(repr, missing)) or 'any variable'}. Leave "
+                "such variables out."
+            )
+        fed, updates = self._updates_of([v for _, v in pairs])
+        if not any(isinstance(g, SymbolicTensor) for g, _ in pairs):
+            return self._apply_now(fed, updates, [g for g, _ in pairs])
+        given = {f: K.cast(g, f.dtype) for f, (g, _) in zip(fed, pairs)}
+        values = copied([u.value for u in updates], given)
+        made = [K.update(u.variable, value) for u, value in zip(updates, values)]
+        record(made)
+        return made
+
+    def minimize(self, loss, var_list):
+        """`apply_gradients` with the gradients of a symbolic loss, or of a function that makes one.
+
+        Variables that the loss does not depend on are left as they are. Raises GraphError if it depends on none.
+        """
+        loss = loss() if callable(loss) else loss
+        params = list(var_list() if callable(var_list) else var_list)
+        gradients = K.gradients(loss, params)
+        pairs = [(g, p) for g, p in zip(gradients, params) if g is not None]
+        return self.apply_gradients(pairs) if pairs else self.get_gradients(loss, params)
+
+    def _updates_of(self, params):
+        """Placeholders of gradients and the updates that they lead to; made once for the same variables."""
+        key = tuple(id(p) for p in params)
+        made = self.__dict__.setdefault("_applied", {})
+        if key not in made:
+            fed = [K.placeholder(p.shape, dtype=p.dtype, name="gradient") for p in params]
+            before = list(self.weights)
+            self.get_gradients = lambda loss, params: self._clipped(
+                fed
+            )  # as optimizers of Keras 2 ask for them
+            try:
+                with paused():
+                    updates = chained([as_update(u) for u in self.get_updates(None, params)])
+            finally:
+                del self.get_gradients
+            self.weights = [*before, *(w for w in self.weights if not any(w is b for b in before))]
+            made[key] = (fed, updates, list(params))  # the variables are kept, so that their ids stay theirs
+        return made[key][:2]
+
+    def _apply_now(self, fed, updates, gradients):
+        functions = self.__dict__.setdefault("_appliers", {})
+        key = id(updates)
+        if key not in functions:
+            functions[key] = K.function(fed, [], updates=updates)
+        functions[key](gradients)
+        return []
 
     def _clipped(self, gradients):
         for limit in (getattr(self, "clipnorm", None), getattr(self, "global_clipnorm", None)):

@@ -44,6 +44,11 @@ class Fed:
     def rows(self) -> int:
         return len(self.arrays[0])
 
+    def unpacked(self) -> tuple[Any, Any, Any]:
+        """(x, y, sample_weight) again, one array or a list of them each."""
+        weights = [w for w in self.weights if w is not None]
+        return tuple(v[0] if len(v) == 1 else v or None for v in (self.inputs, self.targets, weights))  # type: ignore
+
     @property
     def read(self) -> list[np.ndarray]:
         """All arrays, with rows that are still in files read."""

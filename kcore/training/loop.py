@@ -68,7 +68,9 @@ class Pass:
 
     def run(self, epoch: int = 0) -> dict[str, float]:
         """All steps, until the data end or a callback stops it. Returns the means."""
-        source, totals = self.source, Totals(self.names, self.names[1:])
+        source = self.source
+        means = self.model.averaged_logs(self.mode)
+        totals = Totals(self.names, [n for n in self.names if n not in means])
         source.start()
         done = 0
         while source.steps is None or done < source.steps:
@@ -108,7 +110,7 @@ class Pass:
 
     def _check(self, rows: np.ndarray, epoch: int, first: int) -> None:
         """A loss that is no number is told, once."""
-        if self.warned or np.isfinite(rows[:, 0]).all():
+        if self.warned or self.names[0] != "loss" or np.isfinite(rows[:, 0]).all():
             return
         step = first + int(np.flatnonzero(~np.isfinite(rows[:, 0]))[0])
         where = (

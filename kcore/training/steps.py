@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -16,20 +15,8 @@ from ..backend.tensor import Placeholder, is_symbolic, numpy_dtype
 from ..backend.variables import Update, Variable, as_update
 from ..kernel.context import engine as engine_named
 from .compile import Compiled, Head, ones_for
-
-
-@dataclass
-class Step:
-    """A compiled program: `run_steps` for many batches of arrays in memory, a call for one batch."""
-
-    engine: Any
-    compiled: Callable[..., list[Any]]
-
-    def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self.engine.to_numpy(o) for o in self.compiled(*arrays)]
-
-    def run(self, data: Sequence[Any], order: Any, batch_size: int, first: int, last: int) -> np.ndarray:
-        return self.engine.run_steps(self.compiled, data, order, batch_size, first, last)
+from .custom import CustomStep, traced
+from .step import Step
 
 
 class Steps:
@@ -66,8 +53,31 @@ class Steps:
         outputs = tuple(self.model.outputs)
         return self._step("predict", outputs, self._predicting)
 
+    def custom(self, mode: str, packed: Any) -> Any:
+        """The step of a user's class (see `training.custom`) for data like `packed`; traced once for each kind."""
+        known: dict[str, Any] = {}
+
+        def make() -> Program:
+            program, found = traced(self.model, mode, packed)
+            known.update(found)
+            program.givens = self._givens(1 if mode == "train" else 0)
+            return program
+
+        return self._step(
+            mode,
+            ("custom", packed.signature),
+            make,
+            lambda step: CustomStep(step.engine, step.compiled, **known),
+        )
+
     # making -------------------------------------------------------------------------------------------------
-    def _step(self, mode: str, variant: Any, make: Callable[[], Program]) -> Step:
+    def _step(
+        self,
+        mode: str,
+        variant: Any,
+        make: Callable[[], Program],
+        finish: Callable[[Step], Step] = lambda step: step,
+    ) -> Step:
         engine = engine_named(getattr(self.model, "backend", None))
         key = (mode, variant, engine.name)
         step = self._made.get(key)
@@ -75,7 +85,7 @@ class Steps:
             with self._lock:
                 step = self._made.get(key)
                 if step is None:
-                    step = self._made[key] = self._lowered(make(), engine)
+                    step = self._made[key] = finish(self._lowered(make(), engine))
         return step
 
     def _lowered(self, program: Program, engine: Any) -> Step:

@@ -15,9 +15,11 @@ from .. import optimizers
 from ..backend.tensor import Placeholder
 from ..callbacks import History, ProgbarLogger, make_list
 from ..errors import ArgumentError, DataError, NotCompiled
+from ..metrics import Metric
 from . import loop
 from .adapters import adapted
 from .compile import Arguments, Compiled, assemble
+from .custom import CustomSteps, Packed, pack, unpack_x_y_sample_weight
 from .data import check_batch_size, check_stateful, is_batches, split, unpack
 from .feeding import Fed, feed, feed_inputs
 from .progress import Line, resolved
@@ -26,13 +28,15 @@ from .sources import ArraySource, BatchSource, Reading, Source, warn_ended
 from .steps import Steps
 
 
-class Trainer:
+class Trainer(CustomSteps):
     """Mixin for models: needs `inputs`, `outputs`, their names, weights, `losses`, `updates`."""
 
     _arguments: Arguments | None = None  # what compile() got
     _compiled: Compiled | None = None  # what it made, None until the outputs are known
     _steps_made: Steps | None = None
     _metrics_used = False
+    _own_names: dict[str, tuple[str, ...]] = {}  # logs of steps of one's own, once they are traced
+    _own_means: dict[str, tuple[str, ...]] = {}
     stop_training = False
     optimizer: Any = None
     history: Any = None
@@ -81,8 +85,13 @@ class Trainer:
         self.loss_weights = given.loss_weights
         self.sample_weight_mode = given.sample_weight_mode
         self._steps.forget()
-        if self.outputs:
+        self._own_metrics, self._own_names = None, {}
+        if self.outputs and not self._leaves_loss_to_its_step():
             self._assemble()
+
+    def _leaves_loss_to_its_step(self) -> bool:
+        """Whether there is nothing to assemble: a train_step of one's own, and no loss given to compile()."""
+        return self._customized("train") and not self._arguments.loss
 
     def _assemble(self) -> Compiled:
         made = assemble(self, self._arguments)
@@ -104,19 +113,34 @@ class Trainer:
 
     @property
     def metrics(self):
-        """The metric objects, in the order of `metrics_names` (without the loss)."""
-        return [m.metric for m in self._compiled.measures] if self._compiled is not None else []
+        """The metric objects, in the order of `metrics_names` (without the loss).
+
+        With steps of one's own: those that are attributes of the model, and those given to `compile`.
+        """
+        made = [m.metric for m in self._compiled.measures] if self._compiled is not None else []
+        if self._customized("train") or self._customized("test"):
+            made += [v for v in vars(self).values() if isinstance(v, Metric)]
+            made += list((self._own_metrics or {}).values())
+        return made
 
     @property
     def metrics_names(self):
         """What `evaluate` and `train_on_batch` return, by name."""
+        return self._log_names("train" if self._customized("train") else "test")
+
+    def _log_names(self, mode: str) -> list[str]:
+        if self._customized(mode):
+            return list(self._own_names.get(mode, ("loss",)))
         return self._compiled.names if self._compiled is not None else ["loss"]
+
+    def averaged_logs(self, mode: str) -> tuple[str, ...]:
+        """The logs that are averaged over the batches of a pass; the others are results of metrics."""
+        return self._own_means.get(mode, ()) if self._customized(mode) else ("loss",)
 
     def reset_metrics(self):
         """Starts every metric anew."""
-        if self._compiled is not None:
-            for measure in self._compiled.measures:
-                measure.metric.reset_states()
+        for metric in self.metrics:
+            metric.reset_states()
         self._metrics_used = False
 
     def _current(self, x: Any) -> Compiled:
@@ -146,6 +170,8 @@ class Trainer:
 
     def _make_train_function(self) -> None:
         """Makes the optimizer's variables, which a saved model's are then put into."""
+        if self._customized("train"):
+            return  # its step makes them when it is traced, or apply_gradients
         if self._compiled is None:
             self._current(None)
         self._steps.prepare_training(self._compiled)
@@ -159,6 +185,8 @@ class Trainer:
         self._steps.predict()
 
     def _check_trainable(self) -> None:
+        if self._customized("train") or self._compiled is None:
+            return
         collected = self._compiled.collected
         if [id(w) for w in collected] != [id(w) for w in self.trainable_weights]:
             warnings.warn(
@@ -238,44 +266,83 @@ class Trainer:
     ):
         if batch_size is not None:
             check_batch_size(batch_size)
-        compiled = self._current(x)
-        fed = feed(self, compiled, x, y, sample_weight, class_weight)
+        fed = self._fed("train", x, y, sample_weight, class_weight)
         held = None
         if validation_split and validation_data is None:
-            fed, held = _split_fed(fed, validation_split)
+            fed, held = self._split(fed, validation_split)
         size = check_batch_size(batch_size, steps, fed.rows)
         check_stateful(self, fed.rows, size)
-        step = self._steps.train(compiled, fed.weighted)
-        return ArraySource(step, fed.arrays, size, shuffle, steps), held
+        return ArraySource(self._step("train", fed), fed.arrays, size, shuffle, steps), held
+
+    def _split(self, fed: Any, fraction: float) -> tuple[Any, Any]:
+        """The first rows for training, the last for validation, each as its step takes them."""
+        if isinstance(fed, Fed):
+            first, second = _split_fed(fed, fraction)
+            if not self._customized("test"):
+                return first, second
+            return first, self._fed("test", *second.unpacked())
+        at = split(fed.arrays[:1], fraction)[0][0]
+        first, second = fed.rows_of(0, len(at)), fed.rows_of(len(at), fed.rows)
+        if self._customized("test"):
+            return first, second
+        return first, self._fed("test", *unpack_x_y_sample_weight(second.filled(second.read)))
 
     def _batch_source(self, batches, steps, shuffle, class_weight, argument, reading) -> BatchSource:
         def run(item: Any) -> tuple[np.ndarray, int]:
-            fed = self._fed(*unpack(item), class_weight)
-            return self._steps.train(self._compiled, fed.weighted)(fed.read)[0], fed.rows
+            fed = self._fed("train", *self._unpacked("train", item), class_weight)
+            return self._step("train", fed)(fed.read)[0], fed.rows
 
-        return BatchSource(self._looked_at(batches, steps, argument), run, steps, shuffle, reading)
+        batches = self._looked_at(batches, steps, argument, "train")
+        return BatchSource(batches, run, steps, shuffle, reading)
 
-    def _looked_at(self, batches, steps, argument):
+    def _looked_at(self, batches, steps, argument, mode):
         """Checks that `batches` can be used; the first one is looked at where the model needs to know its shapes."""
         sequence = getattr(batches, "use_sequence_api", False)
         if self._arguments is not None and steps is None and not sequence and hasattr(batches, "__next__"):
             raise ArgumentError(
                 f"{argument} is needed with a generator: it does not tell where the data end."
             )
-        if self.outputs or self._arguments is None:
+        if self._arguments is None or (self.outputs and not self._customized(mode)):
             self._current(None)
         elif sequence:
-            self._current(unpack(batches[0])[0])
+            self._learn_from(mode, batches[0])
         else:
-            first = next(iter(batches))
-            self._current(unpack(first)[0])
+            first = next(iter(batches), None)
+            if first is None:
+                raise DataError("the data set is empty: it gave no batch.")
+            self._learn_from(mode, first)
             if not hasattr(batches, "__next__"):
                 return batches
             return itertools.chain([first], batches)
         return batches
 
-    def _fed(self, x, y, sample_weight=None, class_weight=None) -> Fed:
-        return feed(self, self._current(x), x, y, sample_weight, class_weight)
+    def _learn_from(self, mode: str, item: Any) -> None:
+        """Builds what depends on the kind of data: the model's inputs, a step of one's own."""
+        if self._customized(mode):
+            self._step(mode, self._fed(mode, *self._unpacked(mode, item)))
+        else:
+            self._current(unpack(item)[0])
+
+    def _unpacked(self, mode: str, item: Any) -> tuple[Any, Any, Any]:
+        return unpack_x_y_sample_weight(item) if self._customized(mode) else unpack(item)
+
+    def _fed(self, mode, x, y=None, sample_weight=None, class_weight=None) -> Any:
+        """The arrays of a data set as the step for `mode` takes them: `Fed`, or `Packed` for a user's step."""
+        if not self._customized(mode):
+            return feed(self, self._current(x), x, y, sample_weight, class_weight)
+        if self._arguments is None and mode != "predict":
+            raise NotCompiled(f"model {self.name!r} is not compiled: call compile(optimizer) first.")
+        if not self.outputs and self._computes:
+            self._built_for(x)
+        return pack(self, x, y, sample_weight, class_weight)
+
+    def _step(self, mode: str, fed: Any, alone: bool = False) -> Any:
+        if isinstance(fed, Packed):
+            step = self._steps.custom(mode, fed)
+            self._own_names = {**self._own_names, mode: step.names}
+            self._own_means = {**self._own_means, mode: step.means}
+            return step
+        return getattr(self._steps, mode)(self._compiled, fed.weighted, alone)
 
     def _params(self, source, epochs, verbose, validates) -> dict[str, Any]:
         names = self.metrics_names
@@ -303,7 +370,7 @@ class Trainer:
                 "validation_data must be (x, y) or (x, y, sample_weight), a generator or a Sequence; "
                 f"a {type(given).__name__}{f' of {len(given)} items' if hasattr(given, '__len__') else ''} was given."
             )
-        return self._test_source(self._fed(*given), batch_size, steps)
+        return self._test_source(self._fed("test", *given), batch_size, steps)
 
     def _run_epochs(self, source, validation, callbacks, params, epochs, validation_freq):
         self.history = History()
@@ -311,10 +378,10 @@ class Trainer:
         hears = make_list(self, callbacks, params, first=shown, last=[self.history])
         for callback in hears:
             callback.validation_data = validation.arrays if isinstance(validation, ArraySource) else None
-        training = loop.Pass(self, "train", source, hears, self.metrics_names)
+        training = loop.Pass(self, "train", source, hears, self._log_names("train"))
         validate = None
         if validation is not None:
-            testing = loop.Pass(self, "test", validation, hears, self.metrics_names)
+            testing = loop.Pass(self, "test", validation, hears, self._log_names("test"))
             validate = self._validator(testing, validation_freq)
         loop.train(self, training, hears, epochs, validate)
         return self.history
@@ -351,28 +418,28 @@ class Trainer:
         else:
             if batch_size is not None:
                 check_batch_size(batch_size)
-            fed = self._fed(x, y, sample_weight)
+            fed = self._fed("test", x, y, sample_weight)
             source = self._test_source(fed, check_batch_size(batch_size, steps, fed.rows), steps)
         params = {**self._params(source, 1, verbose, False)}
         shown = [ProgbarLogger(mode="test")] if resolved(verbose) else []
         hears = make_list(self, callbacks, params, last=shown)
         try:
-            logs = loop.test(self, loop.Pass(self, "test", source, hears, self.metrics_names))
+            logs = loop.test(self, loop.Pass(self, "test", source, hears, self._log_names("test")))
         finally:
             _close(source)
-        return _single([logs[n] for n in self.metrics_names])
+        return _single(list(logs.values()))
 
     def _test_source(self, fed: Fed, batch_size, steps) -> ArraySource:
         size = check_batch_size(batch_size)
         check_stateful(self, fed.rows, size)
-        return ArraySource(self._steps.test(self._compiled, fed.weighted), fed.arrays, size, steps=steps)
+        return ArraySource(self._step("test", fed), fed.arrays, size, steps=steps)
 
     def _test_batches(self, batches, steps, argument, reading) -> BatchSource:
         def run(item: Any) -> tuple[np.ndarray, int]:
-            fed = self._fed(*unpack(item))
-            return self._steps.test(self._compiled, fed.weighted)(fed.read)[0], fed.rows
+            fed = self._fed("test", *self._unpacked("test", item))
+            return self._step("test", fed)(fed.read)[0], fed.rows
 
-        return BatchSource(self._looked_at(batches, steps, argument), run, steps, reading=reading)
+        return BatchSource(self._looked_at(batches, steps, argument, "test"), run, steps, reading=reading)
 
     # predict ------------------------------------------------------------------------------------------------
     def predict(
@@ -391,8 +458,7 @@ class Trainer:
         if is_batches(x):
             reading = Reading(workers, use_multiprocessing, max_queue_size)
             return self._predict_batches(x, steps, verbose, callbacks, reading)
-        self._built_for(x)
-        inputs = feed_inputs(self, x, nan="pass")
+        inputs, step = self._to_predict(x)
         rows = len(inputs[0])
         size = check_batch_size(batch_size, steps, rows)
         check_stateful(self, rows, size)
@@ -402,7 +468,7 @@ class Trainer:
         results: list[np.ndarray] = []
         for i in range(total):
             window = slice(i * size, (i + 1) * size)
-            made = self._predicted([a[window] for a in inputs], i, hears)
+            made = self._predicted(step, [a[window] for a in inputs], i, hears)
             if not results:
                 results = [np.empty((min(rows, total * size), *m.shape[1:]), m.dtype) for m in made]
             for whole, part in zip(results, made, strict=True):
@@ -423,12 +489,20 @@ class Trainer:
         hears.on_predict_begin()
         return hears
 
-    def _predicted(self, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
+    def _to_predict(self, x: Any) -> tuple[list[Any], Any]:
+        """The arrays for the model's inputs, and the step that takes them."""
+        if self._customized("predict"):
+            fed = self._fed("predict", x)
+            return fed.arrays, self._step("predict", fed)
+        self._built_for(x)
+        return feed_inputs(self, x, nan="pass"), self._steps.predict()
+
+    def _predicted(self, step: Any, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
         if hears is None:
-            return self._steps.predict()(arrays)
+            return step(arrays)
         logs = {"batch": index, "size": len(arrays[0])}
         hears.batch_hook("predict", "begin", index, logs)
-        made = self._steps.predict()(arrays)
+        made = step(arrays)
         hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
         return made
 
@@ -440,9 +514,9 @@ class Trainer:
 
         def run(item: Any) -> tuple[np.ndarray, int]:
             x = item[0] if isinstance(item, tuple) else item
-            self._built_for(x)
-            arrays = [concrete(a) for a in feed_inputs(self, x, nan="pass")]
-            made.append(self._predicted(arrays, len(made), hears))
+            inputs, step = self._to_predict(x)
+            arrays = [concrete(a) for a in inputs]
+            made.append(self._predicted(step, arrays, len(made), hears))
             return np.zeros(1), len(arrays[0])
 
         source = BatchSource(batches, run, steps, reading=reading)
@@ -460,32 +534,31 @@ class Trainer:
         return _single([np.concatenate(parts) for parts in zip(*made, strict=True)])
 
     # one batch ----------------------------------------------------------------------------------------------
-    def train_on_batch(self, x, y, sample_weight=None, class_weight=None, reset_metrics=True):
+    def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
         """One step of training; the loss and metrics as a number or a list in the order of `metrics_names`."""
-        fed = self._fed(x, y, sample_weight, class_weight)
+        fed = self._fed("train", x, y, sample_weight, class_weight)
         self._check_trainable()
-        return self._one_batch(self._steps.train, fed, reset_metrics)
+        return self._one_batch("train", fed, reset_metrics)
 
-    def test_on_batch(self, x, y, sample_weight=None, reset_metrics=True):
+    def test_on_batch(self, x, y=None, sample_weight=None, reset_metrics=True):
         """The loss and metrics of one batch. `reset_metrics=False` goes on with those of earlier calls."""
-        fed = self._fed(x, y, sample_weight)
-        return self._one_batch(self._steps.test, fed, reset_metrics)
+        fed = self._fed("test", x, y, sample_weight)
+        return self._one_batch("test", fed, reset_metrics)
 
-    def _one_batch(self, step: Any, fed: Fed, reset_metrics: bool) -> Any:
-        compiled = self._compiled
+    def _one_batch(self, mode: str, fed: Any, reset_metrics: bool) -> Any:
         if reset_metrics and self._metrics_used:
             self.reset_metrics()
-        alone = reset_metrics and compiled.resets_to_zero
+        alone = reset_metrics and isinstance(fed, Fed) and self._compiled.resets_to_zero
         self._metrics_used = not alone
-        logs = step(compiled, fed.weighted, alone)(fed.read)[0]
+        logs = self._step(mode, fed, alone)(fed.read)[0]
         if reset_metrics and not alone:
             self.reset_metrics()
         return _single([float(v) for v in logs])
 
     def predict_on_batch(self, x):
         """The outputs for one batch."""
-        self._built_for(x)
-        return _single(self._steps.predict()([concrete(a) for a in feed_inputs(self, x, nan="pass")]))
+        inputs, step = self._to_predict(x)
+        return _single(step([concrete(a) for a in inputs]))
 
     # Keras's older faces ------------------------------------------------------------------------------------
     def fit_generator(
