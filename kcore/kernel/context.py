@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import contextlib
 import os
+import random
 import threading
 from collections.abc import Iterator
 from contextvars import ContextVar
 from typing import Any
+
+import numpy as np
 
 from ..errors import ArgumentError, UnknownBackend
 from .config import config_file, settings
@@ -51,11 +54,23 @@ def engine(name: str | None = None) -> Any:
 
 def _load(name: str, chooser: str) -> Any:
     try:
-        return backends.get(name)
+        with _same_random_numbers():
+            return backends.get(name)
     except UnknownBackend as error:
         if not chooser:
             raise
         raise UnknownBackend(f"{error}\n  {name!r} was chosen by {chooser}.") from error.__cause__
+
+
+@contextlib.contextmanager
+def _same_random_numbers() -> Iterator[None]:
+    """Libraries draw numbers while they are imported; a seed set before that must not lead elsewhere for it."""
+    numpy_state, python_state = np.random.get_state(), random.getstate()
+    try:
+        yield
+    finally:
+        np.random.set_state(numpy_state)
+        random.setstate(python_state)
 
 
 def devices(backend: str | None = None) -> list[str]:

@@ -81,3 +81,21 @@ def test_a_file_that_cannot_be_read_is_no_obstacle(tmp_path):
     assert (
         ask("from kcore.kernel.config import settings; print(settings.floatx)", **environment) == "float32\n"
     )
+
+
+def test_loading_an_engine_leaves_random_numbers_alone(monkeypatch):
+    import random
+
+    import numpy as np
+
+    def load(name, *rest):
+        np.random.rand(), random.random()
+        return name
+
+    monkeypatch.setattr(context.backends, "get", load)
+    monkeypatch.setattr(context, "_loaded", {})
+    np.random.seed(1), random.seed(1)
+    context.engine("anything")
+    drawn = np.random.rand(), random.random()
+    np.random.seed(1), random.seed(1)
+    assert drawn == (np.random.rand(), random.random())
