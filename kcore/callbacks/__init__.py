@@ -1,5 +1,6 @@
 """Callbacks: what is told of training while it runs, and may steer it."""
 
+from .backup import BackupAndResume
 from .base import Callback, CallbackList, make_list
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from ..errors import ArgumentError
+from .state import plain_attributes
 
 BATCH_HOOKS = {
     "train": ("on_batch_begin", "on_batch_end", "on_train_batch_begin", "on_train_batch_end"),
@@ -31,6 +32,16 @@ class Callback:
 
     def set_model(self, model: Any) -> None:
         self.model = model
+
+    def get_state(self) -> dict[str, Any]:
+        """What this callback has to know to go on after an interruption: by default its attributes that are numbers,
+        texts, arrays, or lists, tuples and dicts of them. See `BackupAndResume`."""
+        return plain_attributes(self)
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Goes on from what `get_state` gave; called after `on_train_begin`."""
+        for name, value in state.items():
+            setattr(self, name, value)
 
     def on_epoch_begin(self, epoch, logs=None):
         pass
@@ -140,6 +151,31 @@ class CallbackList:
             follow = getattr(callback, "on_steps_done", None)
             if follow is not None:
                 follow(mode, done, totals)
+
+    # those who save the state of a training, and go on from it ------------------------------------------------
+    def resumption(self, sources: Any) -> Any:
+        """Where to go on with an interrupted training that a callback has saved, or None."""
+        found = None
+        for callback in self.callbacks:
+            ask = getattr(callback, "resumption", None)
+            if ask is not None:
+                found = ask(self, sources) or found
+        if found is not None:
+            self.set_params({**self.params, "resumed": True})
+        return found
+
+    def next_stop(self, mode: str, done: int) -> int | None:
+        """The step before which a callback has to be asked again, None if none has to."""
+        asks = [getattr(c, "next_stop", None) for c in self.callbacks]
+        stops = [ask(mode, done) for ask in asks if ask is not None]
+        return min([s for s in stops if s is not None], default=None)
+
+    def within_epoch(self, epoch: int, done: int, totals: Any) -> None:
+        self._tell("within_epoch", epoch, done, totals)
+
+    def after_epoch(self, epoch: int, stopped: bool) -> None:
+        """An epoch is over, and all callbacks have heard of it."""
+        self._tell("after_epoch", epoch, stopped)
 
     def interrupted(self) -> None:
         for callback in self.callbacks:

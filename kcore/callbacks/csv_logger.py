@@ -20,9 +20,11 @@ class CSVLogger(Callback):
         self._file = None
 
     def on_train_begin(self, logs=None):
-        going_on = self.append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
+        # an interrupted training goes on in its file
+        append = self.append or bool(getattr(self, "params", {}).get("resumed"))
+        going_on = append and os.path.exists(self.filename) and os.path.getsize(self.filename) > 0
         self._header = not going_on
-        self._file = open(self.filename, "a" if self.append else "w", newline="", encoding="utf-8")  # noqa: SIM115
+        self._file = open(self.filename, "a" if append else "w", newline="", encoding="utf-8")  # noqa: SIM115
 
     def on_epoch_end(self, epoch, logs=None):
         logs = logs or {}
@@ -37,12 +39,24 @@ class CSVLogger(Callback):
         writer.writerow({"epoch": epoch, **{k: _cell(logs.get(k, "NA")) for k in self.keys}})
         self._file.flush()
 
+    def get_state(self):
+        return {"keys": self.keys, "size": self._file.tell() if self._file is not None else 0}
+
+    def set_state(self, state):
+        """Lines that were written after the state was saved are written again, so they are taken off."""
+        self.keys = state["keys"]
+        size = min(state["size"], self._file.seek(0, os.SEEK_END))
+        self._file.truncate(size)
+        self._file.seek(size)
+        self._header = size == 0
+
     def on_train_end(self, logs=None):
         self._file.close()
         self._file = None
 
     def on_interrupted(self):
-        self._file.close()
+        if self._file is not None:
+            self._file.close()
 
 
 def _cell(value):

@@ -10,6 +10,7 @@ import numpy as np
 from .. import objects
 from ..backend.variables import Variable
 from ..errors import ArgumentError
+from ..optimizers import Optimizer
 from ..training.trainer import Trainer
 from .network import Network
 
@@ -20,10 +21,12 @@ class Model(Trainer, Network):
     """`Model(inputs, outputs)`, or a subclass with layers as attributes and a `call(self, inputs)`."""
 
     def _state_variables(self) -> list[Any]:
-        found = list(getattr(self.optimizer, "weights", [])) if self.optimizer is not None else []
-        found += (
-            [v for v in vars(self.optimizer).values() if isinstance(v, Variable)] if self.optimizer else []
-        )
+        # a step of one's own may use several optimizers
+        optimizers = [self.optimizer, *(v for v in vars(self).values() if isinstance(v, Optimizer))]
+        found: list[Any] = []
+        for optimizer in dict.fromkeys(o for o in optimizers if o is not None):
+            found += list(getattr(optimizer, "weights", []))
+            found += [v for v in vars(optimizer).values() if isinstance(v, Variable)]
         for metric in self.metrics:
             found += list(getattr(metric, "weights", []))
         return [*found, self._steps.counter]

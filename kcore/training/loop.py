@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 import warnings
 from collections.abc import Callable, Collection, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -31,6 +32,12 @@ class Totals:
             self.seen += size
         self.last = np.asarray(rows[-1], dtype=np.float64)
 
+    def state(self) -> dict[str, Any]:
+        return {"sums": self.sums.copy(), "last": self.last.copy(), "seen": self.seen}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        self.sums, self.last, self.seen = state["sums"].copy(), state["last"].copy(), state["seen"]
+
     def values(self) -> dict[str, float]:
         means = self.sums / max(self.seen, 1)
         return dict(zip(self.names, np.where(self.keep, self.last, means).tolist(), strict=True))
@@ -43,14 +50,26 @@ class Pace:
         self.single = single
         self.size = 1
 
-    def last(self, first: int, steps: int | None) -> int:
+    def last(self, first: int, *limits: int | None) -> int:
         last = first + (1 if self.single else self.size)
-        return last if steps is None else min(last, steps)
+        return min([last, *(limit for limit in limits if limit is not None)])
 
     def ran(self, steps: int, seconds: float) -> None:
         if not self.single and steps == self.size:
             wanted = CHUNK_SECONDS / max(seconds / steps, 1e-7)
             self.size = max(1, min(int(wanted), self.size * 4, 10_000))
+
+
+@dataclass
+class Resumption:
+    """Where training goes on that was interrupted: at `step` of `epoch`, with all that `restore` puts back."""
+
+    epoch: int
+    step: int
+    totals: dict[str, Any] | None
+    sources: list[Any]  # positions of the sources of training and validation
+    stopped: bool  # a callback had stopped training: nothing is left to do
+    restore: Callable[[], None]
 
 
 class Pass:
@@ -66,15 +85,24 @@ class Pass:
         self.pace = Pace(single=not source.chunks or callbacks.wants_batches(mode))
         self.warned = False
 
-    def run(self, epoch: int = 0) -> dict[str, float]:
-        """All steps, until the data end or a callback stops it. Returns the means."""
+    def run(self, epoch: int = 0, resumption: Resumption | None = None) -> dict[str, float]:
+        """All steps, until the data end or a callback stops it. Returns the means.
+
+        With a resumption only the steps that are left of the pass.
+        """
         source = self.source
         means = self.model.averaged_logs(self.mode)
         totals = Totals(self.names, [n for n in self.names if n not in means])
         source.start()
         done = 0
+        if resumption is not None and resumption.step:
+            done = resumption.step
+            source.resume(resumption.sources[0], done)
+            totals.set_state(resumption.totals or totals.state())
+            resumption.restore()
         while source.steps is None or done < source.steps:
-            last = self.pace.last(done, source.steps)
+            source.read_until = self.callbacks.next_stop(self.mode, done)
+            last = self.pace.last(done, source.steps, source.read_until)
             rows, sizes = self._chunk(done, last, totals, epoch)
             asked = last - done
             done += len(sizes)
@@ -85,6 +113,8 @@ class Pass:
                 break
             if self.mode == "train" and self.model.stop_training:
                 break
+            if self.mode == "train" and done != source.steps:
+                self.callbacks.within_epoch(epoch, done, totals)
         source.finish()
         if done == 0:
             raise DataError("the data set is empty: it gave no batch.")
@@ -136,25 +166,42 @@ def train(
     training: Pass,
     callbacks: Any,
     epochs: range,
-    validate: Callable[[int], dict[str, float]] | None,
+    testing: Pass | None,
+    is_due: Callable[[int], bool],
 ) -> None:
-    """Epochs of training, each followed by validation where it is due."""
+    """Epochs of training, each followed by validation (`testing`) where it is due."""
     model.stop_training = False
-    callbacks.on_train_begin()
+    sources = [p.source for p in (training, testing) if p is not None]
+    resumption = callbacks.resumption(sources)
     try:
+        callbacks.on_train_begin()
+        if resumption is not None:
+            epochs = range(max(resumption.epoch, epochs.start), epochs.stop if not resumption.stopped else 0)
+            _go_on(resumption, sources)
         for epoch in epochs:
-            model.reset_metrics()
+            if resumption is None or not resumption.step:
+                model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-            logs: dict[str, Any] = training.run(epoch)
-            if validate is not None:
-                logs.update({f"val_{k}": v for k, v in validate(epoch).items()})
+            logs: dict[str, Any] = training.run(epoch, resumption)
+            resumption = None
+            if testing is not None and is_due(epoch):
+                logs.update({f"val_{k}": v for k, v in test(model, testing).items()})
             callbacks.on_epoch_end(epoch, logs)
+            callbacks.after_epoch(epoch, model.stop_training)
             if model.stop_training:
                 break
     except BaseException:  # Ctrl-C too: steps are whole, so the model stays usable
         callbacks.interrupted()
         raise
     callbacks.on_train_end()
+
+
+def _go_on(resumption: Resumption, sources: Sequence[Source]) -> None:
+    """Everything as it was; in the middle of a pass the training source follows when the pass has started."""
+    for i, (source, position) in enumerate(zip(sources, resumption.sources, strict=True)):
+        if i > 0 or not resumption.step:
+            source.resume(position, 0)
+    resumption.restore()
 
 
 def test(model: Any, testing: Pass) -> dict[str, float]:

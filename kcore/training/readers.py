@@ -237,7 +237,10 @@ class _Watched:
 
 
 class SequenceProcesses:
-    """A Sequence read by processes. They start anew for each pass, so they see what changed between."""
+    """A Sequence read by processes. They start anew for each pass, so they see what changed between.
+
+    A task is the number of a batch and a seed for the global generators.
+    """
 
     def __init__(self, sequence: Any, workers: int, ahead: int) -> None:
         self.sequence = sequence
@@ -249,9 +252,7 @@ class SequenceProcesses:
     def begin(self, tasks: Iterator[Any]) -> Iterator[Any]:
         self.end()
         pool = self._pool = _Pool(self.sequence, self.workers)
-        first = int(np.random.randint(0, 2**31 - 1))  # so the seed of a run governs the workers' draws
-        numbered = ((int(index), (first + i * 1_000_003) % 2**32) for i, index in enumerate(tasks))
-        self._running = Ahead(lambda task: pool.submit(_seeded_item, task), numbered, self.ahead)
+        self._running = Ahead(lambda task: pool.submit(_seeded_item, task), tasks, self.ahead)
         return _Watched(self._running)
 
     def end(self) -> None:

@@ -12,6 +12,7 @@ import numpy as np
 
 from ..errors import ArgumentError, DataError
 from .data import shuffled
+from .randomness import random_state, set_random_state
 from .readers import Reader, reader_for
 from .rows import Rows
 from .steps import Step
@@ -26,6 +27,12 @@ class Source(Protocol):
     def start(self) -> None:
         """A pass begins: choose its order."""
 
+    def position(self) -> dict[str, Any]:
+        """Where this source stands, as plain data: what `resume` needs to go on from here in another process."""
+
+    def resume(self, position: dict[str, Any], done: int) -> None:
+        """Goes to where `position` was told, `done` steps into a pass that has started (0: before one starts)."""
+
     def size(self, step: int) -> int | None:
         """Rows in batch `step`, None if not known before it ran."""
 
@@ -38,6 +45,7 @@ class Source(Protocol):
     def close(self) -> None:
         """No further pass will come, or one broke off: workers end, files may be closed."""
 
+    read_until: int | None  # no batch from this step on may be read yet
     chunks: bool  # whether many steps in one call are of use
 
 
@@ -45,6 +53,7 @@ class ArraySource:
     """Arrays in memory, run in chunks by the engine; rows in files or sparse matrices are read chunk by chunk."""
 
     chunks = True
+    read_until: int | None = None
 
     def __init__(
         self,
@@ -71,6 +80,17 @@ class ArraySource:
 
     def start(self) -> None:
         self.order = shuffled(self.rows, self.shuffle, self.batch_size)
+
+    def position(self) -> dict[str, Any]:
+        return {"rows": self.rows, "batch_size": self.batch_size, "order": self.order}
+
+    def resume(self, position: dict[str, Any], done: int) -> None:
+        if (position["rows"], position["batch_size"]) != (self.rows, self.batch_size):
+            raise DataError(
+                f"training was interrupted with {position['rows']} rows in batches of {position['batch_size']}, and "
+                f"cannot go on with {self.rows} rows in batches of {self.batch_size}."
+            )
+        self.order = position["order"]
 
     def size(self, step: int) -> int:
         return min(self.rows - step * self.batch_size, self.batch_size)
@@ -109,6 +129,7 @@ class BatchSource:
     """A generator, an iterator or a `Sequence`: one step for each batch that it gives."""
 
     chunks = False
+    read_until: int | None = None
 
     def __init__(
         self,
@@ -133,23 +154,75 @@ class BatchSource:
             )
         self._reader: Reader | None = None
         self._pass: Iterator[Any] | None = None
+        self._plan: list[Any] | None = None  # what to read in this pass, where that is known
+        self._taken = 0  # batches of an iterator that goes on from pass to pass
+        self._ends: list[Any] = []  # the random states in which on_epoch_end was called
+        self.remembers = False  # whether `position` will be asked for
 
     def start(self) -> None:
         if self._reader is None:
             self._reader = self._made_reader()
-        tasks = self._in_order() if self.sequence else itertools.count()
-        self._pass = iter(self._reader.begin(itertools.islice(tasks, self.steps)))
+        self._plan = self._planned() if self.sequence else None
+        self._begin(0)
+
+    def _begin(self, done: int) -> None:
+        assert self._reader is not None
+        self._pass = iter(self._reader.begin(_Tasks(self, self._plan, done)))
 
     def _made_reader(self) -> Reader:
         how = self.reading
         batches = self.batches if self.sequence else iter(self.batches)
         return reader_for(batches, self.sequence, how.workers, how.use_multiprocessing, how.max_queue_size)
 
-    def _in_order(self) -> Iterator[int]:
-        """Numbers of the batches of a Sequence, shuffled as wholes, over and over while steps are asked for."""
-        while True:
+    def _planned(self) -> list[Any]:
+        """The batches of a Sequence in their order, as wholes shuffled, again and again while steps are asked for;
+        for processes each with a seed of its own, so that it does not matter which of them reads it."""
+        plan: list[int] = []
+        while len(plan) < (self.steps or 0):
             order = shuffled(len(self.batches), self.shuffle, 1)
-            yield from range(len(self.batches)) if order is None else order.tolist()
+            plan.extend(range(len(self.batches)) if order is None else order.tolist())
+        plan = plan[: self.steps]
+        if not (self.reading.use_multiprocessing and self.reading.workers):
+            return plan
+        first = int(np.random.randint(0, 2**31 - 1))
+        return [(index, (first + i * 1_000_003) % 2**32) for i, index in enumerate(plan)]
+
+    def position(self) -> dict[str, Any]:
+        return {"steps": self.steps, "plan": self._plan, "taken": self._taken, "ends": list(self._ends)}
+
+    def resume(self, position: dict[str, Any], done: int) -> None:
+        if done and position["steps"] != self.steps:
+            raise DataError(
+                f"training was interrupted in a pass of {position['steps']} steps, and cannot go on with {self.steps}."
+            )
+        for state in position["ends"]:  # what on_epoch_end did to the Sequence
+            set_random_state(state)
+            self.batches.on_epoch_end()
+        self._ends = list(position["ends"])
+        if self.sequence:
+            self._plan = position["plan"]
+            if done:
+                self._leave_pass()
+                self._begin(done)
+        else:
+            self._skip(position["taken"], done)
+
+    def _skip(self, taken: int, done: int) -> None:
+        """Passes over the batches of an iterator that were used before."""
+        if self._reader is None:
+            self._reader = self._made_reader()
+        self._leave_pass()
+        for _ in self._reader.begin(iter(range(taken))):
+            pass
+        self._reader.end()
+        self._taken = taken
+        if done:
+            self._begin(done)
+
+    def _leave_pass(self) -> None:
+        assert self._reader is not None
+        if self._pass is not None:
+            self._reader.end()
 
     def size(self, step: int) -> int | None:
         return None
@@ -157,6 +230,7 @@ class BatchSource:
     def run(self, first: int, last: int) -> tuple[np.ndarray, Sequence[int]]:
         assert self._pass is not None
         done = [self._run(item) for item in itertools.islice(self._pass, last - first)]
+        self._taken += len(done)
         if not done:
             return np.empty((0, 0)), []
         return np.stack([row for row, _ in done]), [size for _, size in done]
@@ -166,13 +240,36 @@ class BatchSource:
         self._reader.end()
         if not self.sequence and self.steps is None:
             self.close()  # a data set that is gone through once in each pass
-        if self.sequence and hasattr(self.batches, "on_epoch_end"):
-            self.batches.on_epoch_end()
+            self._taken = 0
+        end = getattr(self.batches, "on_epoch_end", None) if self.sequence else None
+        if end is not None:
+            if self.remembers and not getattr(end, "does_nothing", False):
+                self._ends.append(random_state())
+            end()
 
     def close(self) -> None:
         if self._reader is not None:
             reader, self._reader = self._reader, None
             reader.close()
+
+
+class _Tasks:
+    """What a reader is to fetch next; it stops, for a while, where the source may not be read further yet."""
+
+    def __init__(self, source: BatchSource, plan: list[Any] | None, done: int) -> None:
+        self.source = source
+        self.plan = plan
+        self.next = done
+
+    def __iter__(self) -> Iterator[Any]:
+        return self
+
+    def __next__(self) -> Any:
+        limits = [limit for limit in (self.source.steps, self.source.read_until) if limit is not None]
+        if limits and self.next >= min(limits):
+            raise StopIteration
+        self.next += 1
+        return self.next - 1 if self.plan is None else self.plan[self.next - 1]
 
 
 def warn_ended(asked: int | None, done: int) -> None:

@@ -379,22 +379,11 @@ class Trainer(CustomSteps):
         for callback in hears:
             callback.validation_data = validation.arrays if isinstance(validation, ArraySource) else None
         training = loop.Pass(self, "train", source, hears, self._log_names("train"))
-        validate = None
+        testing = None
         if validation is not None:
             testing = loop.Pass(self, "test", validation, hears, self._log_names("test"))
-            validate = self._validator(testing, validation_freq)
-        loop.train(self, training, hears, epochs, validate)
+        loop.train(self, training, hears, epochs, testing, _due(validation_freq))
         return self.history
-
-    def _validator(self, testing: loop.Pass, frequency: Any) -> Callable[[int], dict[str, float]]:
-        if isinstance(frequency, int) and frequency < 1:
-            raise ArgumentError(f"validation_freq={frequency}: 1 or more, or a list of epochs, is needed.")
-
-        def validate(epoch: int) -> dict[str, float]:
-            due = (epoch + 1) % frequency == 0 if isinstance(frequency, int) else epoch + 1 in frequency
-            return loop.test(self, testing) if due else {}
-
-        return validate
 
     # evaluate -----------------------------------------------------------------------------------------------
     def evaluate(
@@ -637,6 +626,15 @@ class Trainer(CustomSteps):
             workers=workers,
             use_multiprocessing=use_multiprocessing,
         )
+
+
+def _due(frequency: Any) -> Callable[[int], bool]:
+    """Whether validation follows an epoch: every so many, or the listed ones (counted from 1)."""
+    if isinstance(frequency, int):
+        if frequency < 1:
+            raise ArgumentError(f"validation_freq={frequency}: 1 or more, or a list of epochs, is needed.")
+        return lambda epoch: (epoch + 1) % frequency == 0
+    return lambda epoch: epoch + 1 in frequency
 
 
 def _close(*sources: Source | None) -> None:

@@ -2,6 +2,8 @@
 
 import itertools
 
+import numpy as np
+
 from ..errors import ArgumentError, DataError
 from ..training.data import shuffled
 from ..training.readers import reader_for
@@ -22,6 +24,7 @@ class SequenceEnqueuer:
         """Starts threads, or processes, that hold up to `max_queue_size` batches ready."""
         if self.is_running():
             raise ArgumentError(f"{type(self).__name__} runs already: stop() it first.")
+        self._seeds = self.use_multiprocessing and workers > 0
         self._reader = reader_for(
             self._source(), self._ordered, workers, self.use_multiprocessing, max_queue_size
         )
@@ -64,6 +67,8 @@ class OrderedEnqueuer(SequenceEnqueuer):
         while self.is_running():
             order = shuffled(len(self.sequence), self.shuffle, 1)
             tasks = range(len(self.sequence)) if order is None else order.tolist()
+            if self._seeds:
+                tasks = [(i, int(np.random.randint(2**31))) for i in tasks]  # each with a seed of its own
             for batch in self._running().begin(iter(tasks)):
                 yield batch
                 if not self.is_running():
