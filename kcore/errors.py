@@ -56,6 +56,10 @@ class DataError(KcoreError, ValueError):
     """Arrays handed to a model that do not fit it or one another."""
 
 
+class NotFinite(KcoreError, FloatingPointError):
+    """NaN or infinity came up in a step of training, before anything was written."""
+
+
 class WorkerDied(KcoreError, RuntimeError):
     """A process that read data for training ended without a word."""
 

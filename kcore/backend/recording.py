@@ -23,6 +23,7 @@ class Recorder:
         self.training = training
         self.updates: list[tuple[int, Update]] = []
         self.losses: list[Any] = []
+        self.called: list[tuple[Any, SymbolicTensor]] = []  # layers and their outputs, in order
         self.gathered: set[Variable] = set()  # the state of metrics
         self._frozen = 0
 

@@ -5,7 +5,7 @@ from .base import Callback, CallbackList, make_list
 from .checkpoint import ModelCheckpoint
 from .csv_logger import CSVLogger
 from .early_stopping import EarlyStopping
-from .finite import TerminateOnNaN
+from .finite import NaNGuard, TerminateOnNaN, guard_of
 from .functions import LambdaCallback
 from .history import BaseLogger, History
 from .learning_rate import LearningRateScheduler, ReduceLROnPlateau

@@ -430,7 +430,9 @@ class Layer:
         if tracing is None:
             return self.call(inputs, **arguments)
         with tracing.within(self):
-            return self.call(inputs, **arguments)
+            outputs = self.call(inputs, **arguments)
+        tracing.called.extend((self, t) for t in to_list(outputs) if isinstance(t, SymbolicTensor))
+        return outputs
 
     def _merge_shapes(self, outputs: list[Any], inputs: list[Any]) -> None:
         """Sizes that only the layer's own compute_output_shape knows are added to the inferred ones."""

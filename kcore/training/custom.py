@@ -24,6 +24,7 @@ from ..errors import ArgumentError, DataError
 from . import compile as compiling
 from .compile import Head
 from .data import Slot, as_array, check_lengths, fitted, row_weights
+from .guard import Guard
 from .rows import concrete, part
 from .step import Step
 
@@ -159,7 +160,9 @@ class CustomStep(Step):
     single: bool = True  # for predictions: one output, not a list
 
 
-def traced(model: Any, mode: str, packed: Packed) -> tuple[Program, dict[str, Any]]:
+def traced(
+    model: Any, mode: str, packed: Packed, guard: Guard | None = None
+) -> tuple[Program, dict[str, Any]]:
     """The program of a user's step for data like `packed`, and what is known of its results."""
     fed = packed.placeholders()
     data = packed.filled(fed)
@@ -173,8 +176,16 @@ def traced(model: Any, mode: str, packed: Packed) -> tuple[Program, dict[str, An
         logs = _ordered_logs(made, HOOKS[mode])
         means = tuple(n for n, t in logs.items() if not record.depends_on_metrics(t))
         known = {"names": tuple(logs), "means": means}
-        values, updates = record.in_sequence(list(logs.values()))
+        called = [(f"the output of layer {la.name!r}", la, t) for la, t in record.called]
+        values, updates = record.in_sequence([*logs.values(), *(t for _, _, t in called)])
+        values, seen = values[: len(logs)], values[len(logs) :]
         outputs = [K.stack(values)]
+        if guard is not None:
+            watched = [(f"data {t.name!r}", None, t) for t in fed]
+            watched += [(words, layer, t) for (words, layer, _), t in zip(called, seen, strict=True)]
+            watched += [(f"the log {n!r}", None, t) for n, t in zip(logs, values, strict=True)]
+            result, updates = guard.around(values, updates, watched)
+            outputs = [result]
     program = Program(fed, outputs, updates, name=f"{model.name}_{HOOKS[mode]}")
     return program, known
 

@@ -107,7 +107,7 @@ class Pass:
             asked = last - done
             done += len(sizes)
             if len(sizes) < asked:
-                if source.steps is not None:  # fewer than were asked for
+                if source.steps is not None and not self.model.stop_training:  # fewer than were asked for
                     warn_ended(source.steps, done)
                     self.model.stop_training = self.mode == "train" or self.model.stop_training
                 break
@@ -116,7 +116,7 @@ class Pass:
             if self.mode == "train" and done != source.steps:
                 self.callbacks.within_epoch(epoch, done, totals)
         source.finish()
-        if done == 0:
+        if done == 0 and not (self.mode == "train" and self.model.stop_training):
             raise DataError("the data set is empty: it gave no batch.")
         return totals.values()
 
@@ -130,6 +130,10 @@ class Pass:
         self.pace.ran(last - first, time.perf_counter() - started)
         if not len(sizes):
             return rows, sizes
+        sizes = self._guarded(rows, sizes, epoch, first)
+        rows = rows[: len(sizes), : len(self.names)]
+        if not len(sizes):
+            return rows, sizes
         self._check(rows, epoch, first)
         totals.add(rows, sizes)
         if single:
@@ -137,6 +141,19 @@ class Pass:
             self.callbacks.batch_hook(self.mode, "end", first, logs)
         self.callbacks.steps_done(self.mode, first + len(sizes), totals)
         return rows, sizes
+
+    def _guarded(self, rows: np.ndarray, sizes: Sequence[int], epoch: int, first: int) -> Sequence[int]:
+        """The sizes of the steps before the first one that a guard held back. Raises NotFinite, or stops."""
+        guard = self.model._steps.guard if self.mode == "train" else None
+        found = guard.first(rows, len(self.names)) if guard is not None else None
+        if found is None:
+            return sizes
+        error = guard.error(found[1], f"epoch {epoch + 1}, step {first + found[0] + 1}")
+        if guard.action == "raise":
+            raise error
+        warnings.warn(f"{error} Training stops.", RuntimeWarning, stacklevel=6)
+        self.model.stop_training = True
+        return sizes[: found[0]]
 
     def _check(self, rows: np.ndarray, epoch: int, first: int) -> None:
         """A loss that is no number is told, once."""

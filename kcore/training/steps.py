@@ -16,6 +16,7 @@ from ..backend.variables import Update, Variable, as_update
 from ..kernel.context import engine as engine_named
 from .compile import Compiled, Head, ones_for
 from .custom import CustomStep, traced
+from .guard import Guard, watched_in
 from .step import Step
 
 
@@ -27,12 +28,20 @@ class Steps:
         self.counter = Variable(0, RANDOM_COUNTER.dtype, name="random_counter", trainable=False)
         self._made: dict[Any, Step] = {}
         self._training: list[Update] | None = None
+        self.guard: Guard | None = None  # looks at the steps of the training that runs
         self._lock = threading.RLock()
 
     def forget(self) -> None:
         with self._lock:
             self._made.clear()
             self._training = None
+
+    def release_guard(self) -> None:
+        """The training is over; its steps are of no further use."""
+        guard, self.guard = self.guard, None
+        if guard is not None:
+            with self._lock:
+                self._made = {k: v for k, v in self._made.items() if guard not in k[1]}
 
     def train(self, compiled: Compiled, weighted: tuple[int, ...], alone: bool = False) -> Step:
         """One batch of training; `weighted` are the outputs whose rows have weights.
@@ -41,7 +50,9 @@ class Steps:
         they need not be reset.
         """
         return self._step(
-            "train", (weighted, alone), lambda: self._fitting(compiled, weighted, training=True, alone=alone)
+            "train",
+            (weighted, alone, self.guard),
+            lambda: self._fitting(compiled, weighted, training=True, alone=alone),
         )
 
     def test(self, compiled: Compiled, weighted: tuple[int, ...], alone: bool = False) -> Step:
@@ -56,9 +67,10 @@ class Steps:
     def custom(self, mode: str, packed: Any) -> Any:
         """The step of a user's class (see `training.custom`) for data like `packed`; traced once for each kind."""
         known: dict[str, Any] = {}
+        guard = self.guard if mode == "train" else None
 
         def make() -> Program:
-            program, found = traced(self.model, mode, packed)
+            program, found = traced(self.model, mode, packed, guard)
             known.update(found)
             program.givens = self._givens(1 if mode == "train" else 0)
             return program
@@ -128,9 +140,12 @@ class Steps:
             self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
         )
         logs = [K.cast(t, K.floatx()) for t in (compiled.total_loss, *(m.result for m in compiled.measures))]
+        result = K.stack(logs)
+        if training and self.guard is not None:
+            result, updates = self.guard.around(logs, updates, watched_in(model, fed, compiled))
         return Program(
             inputs=fed,
-            outputs=[K.stack(logs)],
+            outputs=[result],
             updates=updates,
             givens=givens,
             name=f"{model.name}_{'train' if training else 'test'}_step",

@@ -13,7 +13,7 @@ import numpy as np
 from .. import backend as K
 from .. import optimizers
 from ..backend.tensor import Placeholder
-from ..callbacks import History, ProgbarLogger, make_list
+from ..callbacks import History, ProgbarLogger, guard_of, make_list
 from ..errors import ArgumentError, DataError, NotCompiled
 from ..metrics import Metric
 from . import loop
@@ -230,6 +230,7 @@ class Trainer(CustomSteps):
         if kwargs:
             raise TypeError(f"fit() has no argument {next(iter(kwargs))!r}")
         x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
+        self._steps.guard = guard_of(callbacks)
         if is_batches(x):
             _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
             if validation_split:
@@ -260,6 +261,7 @@ class Trainer(CustomSteps):
             )
         finally:  # also after an error and after Ctrl-C
             _close(source, validation)
+            self._steps.release_guard()
 
     def _array_source(
         self, x, y, sample_weight, class_weight, batch_size, shuffle, steps, validation_split, validation_data
