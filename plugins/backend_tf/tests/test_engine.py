@@ -307,3 +307,11 @@ def test_callbacks_that_stop_stop_at_once():
     x, y = data()
     model.fit(x, y, batch_size=16, epochs=3, verbose=0, callbacks=[Stop()])
     assert int(K.get_value(model.optimizer.iterations)) == 2
+
+
+def test_nan_is_not_below_and_not_above_also_when_denied():
+    x = K.placeholder((None,))
+    below = K.less(K.abs(K.log(x)), np.inf)
+    found = K.function([x], [K.all(below), K.any(below), K.all(K.logical_not(below))])
+    assert [bool(f) for f in found([np.array([1.0, -1.0], "float32")])] == [False, True, False]
+    assert [bool(f) for f in found([np.array([-1.0], "float32")])] == [False, False, True]

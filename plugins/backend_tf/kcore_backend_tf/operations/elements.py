@@ -122,7 +122,8 @@ PRIMITIVES = {
     "less": _ordered(tf.less),
     "logical_and": lambda x, y: tf.logical_and(_truth(x), _truth(y)),
     "logical_or": lambda x, y: tf.logical_or(_truth(x), _truth(y)),
-    "logical_not": lambda x: tf.logical_not(_truth(x)),
+    # not tf.logical_not: the optimizer of graphs turns not (a < b) into a >= b, which is another thing for NaN
+    "logical_not": lambda x: tf.equal(tf.cast(_truth(x), tf.int8), 0),
     "where": lambda condition, x, y: tf.where(_truth(condition), x, y),
 }
 
