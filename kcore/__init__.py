@@ -11,7 +11,7 @@ _SUBMODULES = (
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context", "device": "kernel.context",
-    "devices": "kernel.context",
+    "devices": "kernel.context", "determinism": "kernel.context",
     "plugins": "kernel.loader", "set_seed": "backend",
 }  # fmt: skip
 

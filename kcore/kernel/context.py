@@ -14,6 +14,7 @@ import numpy as np
 
 from ..errors import ArgumentError, UnknownBackend
 from .config import config_file, settings
+from .determinism import prepared, want_determinism
 from .registry import backends
 
 _chosen: ContextVar[str | None] = ContextVar("kcore_backend", default=None)
@@ -48,7 +49,7 @@ def engine(name: str | None = None) -> Any:
         with _lock:
             found = _loaded.get(name)
             if found is None:
-                found = _loaded[name] = _load(name, chooser)
+                found = _loaded[name] = prepared(_load(name, chooser))
     return found
 
 
@@ -71,6 +72,22 @@ def _same_random_numbers() -> Iterator[None]:
     finally:
         np.random.set_state(numpy_state)
         random.setstate(python_state)
+
+
+def determinism(seed: int | None = None) -> None:
+    """Makes runs repeat bit for bit on one machine and engine, for the rest of the process; `seed` is passed on to
+    `kcore.set_seed`.
+
+    Engines then compute in a fixed order, also where that is slower, and threads that read data take turns, so that
+    what they draw does not depend on which comes first. Raises Unsupported where an engine cannot do so.
+    """
+    want_determinism()
+    with _lock:
+        for made in _loaded.values():
+            made.make_deterministic()
+    if seed is not None:
+        random.seed(seed)
+        np.random.seed(seed % 2**32)
 
 
 def devices(backend: str | None = None) -> list[str]:

@@ -83,6 +83,13 @@ class Engine(ABC):
         """A context in which variables and programs are made on `device`, one of `devices()` (None: any)."""
         return nullcontext()
 
+    def make_deterministic(self) -> None:  # noqa: B027  an engine that computes in a fixed order has nothing to do
+        """From here on the same program on the same values gives the same bits (`kcore.determinism`).
+
+        Called once when the user asks for it, or when the engine is loaded after that. Raises Unsupported if the
+        engine cannot.
+        """
+
     def supports(self, op: str) -> bool:
         return op in self.fused or (op in self.primitives and op not in self.unsupported)
 

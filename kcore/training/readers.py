@@ -18,6 +18,7 @@ from typing import Any, Protocol
 import numpy as np
 
 from ..errors import ArgumentError, DataError, WorkerDied
+from ..kernel.determinism import deterministic
 
 END = "kcore: the data have ended"  # a worker's word for StopIteration, which cannot pass through a future
 
@@ -49,7 +50,8 @@ def reader_for(batches: Any, sequence: bool, workers: int, processes: bool, ahea
     if workers == 0:
         return Inline(fetch or _next_of(batches))
     # a generator runs in one thread at a time anyhow
-    return Threads(fetch or _next_of(batches), int(workers) if sequence else 1, int(ahead))
+    threads = int(workers) if sequence and not deterministic() else 1
+    return Threads(fetch or _next_of(batches), threads, int(ahead))
 
 
 def _next_of(batches: Any) -> Callable[[Any], Any]:

@@ -7,7 +7,7 @@ import numpy as np
 
 from kcore import models
 from kcore.layers import Dense
-from kcore.training.progress import Line, Progbar, bar, duration, number, per_step
+from kcore.training.progress import Line, Progbar, bar, duration, number, per_step, place_of, resolved
 
 X = np.random.RandomState(0).randn(20, 3).astype("float32")
 
@@ -77,3 +77,44 @@ def test_words():
     assert number(0.5) == "0.5000" and number(1e-5) == "1.0000e-05"
     assert per_step(2.5) == "2.5s/step" and per_step(0.012) == "12ms/step" and per_step(2e-5) == "20us/step"
     assert bar(1, 4, 8) == "1/4 [==>.....]" and bar(4, 4, 8) == "4/4 [========]" and bar(3, None) == "3/?"
+
+
+class Shell:
+    """Stands for IPython where it runs a notebook."""
+
+    def get_ipython(self):
+        return type("ZMQInteractiveShell", (), {})()
+
+
+def test_notebook_moves_without_a_terminal(monkeypatch, capsys):
+    monkeypatch.setitem(sys.modules, "IPython", Shell())
+    assert place_of() == "notebook" and resolved("auto") == 1
+    make().fit(X, X[:, :1], epochs=1, batch_size=10, verbose="auto")
+    text = capsys.readouterr().out
+    assert text.startswith("Epoch 1/1\n\r") and "2/2 [=====" in text and text.endswith("\n")
+
+
+def test_auto(monkeypatch):
+    assert resolved("auto") == 2  # what pytest catches is no terminal
+    monkeypatch.setattr(sys, "stdout", Terminal())
+    assert resolved("auto") == 1
+
+
+def test_remaining_time_and_unknown_length(monkeypatch):
+    screen = Terminal()
+    monkeypatch.setattr(sys, "stdout", screen)
+    line = Line(4, interval=0)
+    line.started -= 2.0
+    line.update(1, {"loss": 0.5})
+    assert "ETA: 6s - 2.0s/step - loss: 0.5000" in screen.getvalue()
+    unknown = Line(None, interval=0)
+    unknown.update(3, {})
+    assert "3/?" in screen.getvalue()
+
+
+def test_all_verbs_take_auto(capsys):
+    model = make()
+    model.fit(X, X[:, :1], verbose="auto")
+    model.evaluate(X, X[:, :1], verbose="auto")
+    model.predict(X, verbose="auto")
+    assert len(capsys.readouterr().out.splitlines()) == 4

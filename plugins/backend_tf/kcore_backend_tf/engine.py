@@ -76,6 +76,9 @@ class TensorFlowEngine(Engine):
         self.moves += 1
 
     # devices ------------------------------------------------------------------------------------------------
+    def make_deterministic(self):
+        tf.config.experimental.enable_op_determinism()
+
     def devices(self) -> list[str]:
         return devices.names()
 
