@@ -500,7 +500,9 @@ class Trainer(CustomSteps):
     def _predict_batches(self, batches, steps, verbose, callbacks, reading):
         if steps is None and hasattr(batches, "__next__"):
             raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
-        hears = self._predict_callbacks(callbacks, steps, verbose)
+        known = len(batches) if steps is None and hasattr(batches, "__len__") else steps
+        hears = self._predict_callbacks(callbacks, known, verbose)
+        line = Line(known, resolved(verbose)) if resolved(verbose) else None
         made: list[list[np.ndarray]] = []
 
         def run(item: Any) -> tuple[np.ndarray, int]:
@@ -508,6 +510,8 @@ class Trainer(CustomSteps):
             inputs, step = self._to_predict(x)
             arrays = [concrete(a) for a in inputs]
             made.append(self._predicted(step, arrays, len(made), hears))
+            if line is not None:
+                line.update(len(made), {})
             return np.zeros(1), len(arrays[0])
 
         source = BatchSource(batches, run, steps, reading=reading)
@@ -517,6 +521,8 @@ class Trainer(CustomSteps):
             source.finish()
         finally:
             _close(source)
+        if line is not None:
+            line.finish(len(made), {})
         warn_ended(source.steps, len(made))
         if not made:
             raise DataError("the data set is empty: the generator gave no batch.")
