@@ -21,8 +21,9 @@ class NaNGuard(Callback):
     """Stops training at the first NaN or infinity, before the step is applied, and names where it came up first: an
     input, the output of a layer, a loss, or the new value of a weight.
 
-    Steps look at their own numbers, so nobody has to listen to batches and no step more is applied; it costs a few
-    percent. on_error: 'raise' raises NotFinite; 'stop' warns, and `fit` returns what was reached.
+    Steps look at their own numbers, so nobody has to listen to batches and no step more is applied. It costs a pass
+    over all that a step computes, and updates are not done in place: little for large models, up to three times the
+    step for models whose steps take a tenth of a millisecond. on_error: 'raise' raises NotFinite; 'stop' warns, and `fit` returns what was reached.
     """
 
     def __init__(self, on_error="raise"):

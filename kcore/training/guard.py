@@ -16,6 +16,9 @@ from ..backend.variables import Update, Variable
 from ..errors import NotFinite
 
 
+NARROW = ("float16", "bfloat16")  # a sum of ordinary numbers may leave their range
+
+
 class Guard:
     """What is looked at in each step, in the order in which it is computed.
 
@@ -39,7 +42,8 @@ class Guard:
         checks = [*watched, *((f"the new value of {u.variable.name!r}", None, u.value) for u in updates)]
         checks = [c for c in checks if dtypes.is_float(c[2].dtype)]
         self.places = [(words, layer) for words, layer, _ in checks]
-        flags = K.stack([_is_bad(tensor) for _, _, tensor in checks])
+        totals = K.stack([_total(tensor) for _, _, tensor in checks])
+        flags = 1.0 - K.cast(operation("isfinite")(totals), K.floatx())
         bad = K.maximum(self.tripped, K.max(flags))
         fine = K.equal(bad, 0.0)
         held = [Update(u.variable, operation("where")(fine, u.value, u.variable)) for u in updates]
@@ -63,9 +67,9 @@ class Guard:
         )
 
 
-def _is_bad(tensor: Any) -> Any:
-    """1 where something in `tensor` is not finite, else 0."""
-    return 1.0 - K.cast(K.all(operation("isfinite")(tensor)), K.floatx())
+def _total(tensor: Any) -> Any:
+    """The sum of all of a tensor: finite if and only if all of it is (or so large that float32 ends, as bad)."""
+    return K.cast(K.sum(K.cast(tensor, "float32") if tensor.dtype in NARROW else tensor), K.floatx())
 
 
 def watched_in(model: Any, fed: Sequence[Any], compiled: Any) -> list[tuple[str, Any, Any]]:
