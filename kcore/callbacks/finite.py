@@ -23,7 +23,9 @@ class NaNGuard(Callback):
 
     Steps look at their own numbers, so nobody has to listen to batches and no step more is applied. It costs a pass
     over all that a step computes, and updates are not done in place: little for large models, up to three times the
-    step for models whose steps take a tenth of a millisecond. on_error: 'raise' raises NotFinite; 'stop' warns, and `fit` returns what was reached.
+    step for models whose steps take a tenth of a millisecond.
+
+    on_error: 'raise' raises NotFinite; 'stop' warns, and `fit` returns what was reached.
     """
 
     def __init__(self, on_error="raise"):

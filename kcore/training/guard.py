@@ -15,7 +15,6 @@ from ..backend.program import chained
 from ..backend.variables import Update, Variable
 from ..errors import NotFinite
 
-
 NARROW = ("float16", "bfloat16")  # a sum of ordinary numbers may leave their range
 
 
