@@ -69,6 +69,8 @@ class TensorBoard(Callback):
                 "TensorBoard: histogram_freq needs validation data given as arrays (validation_data or "
                 "validation_split); layer outputs are computed for them."
             )
+        if self.write_grads and self.histogram_freq and not hasattr(self.model, "total_loss"):
+            raise ArgumentError("TensorBoard: write_grads needs a model that is compiled with a loss.")
         self._writer = _writer_for(self.log_dir)
         self._functions = {}
         if self.write_graph:
@@ -132,12 +134,19 @@ class TensorBoard(Callback):
                         self._writer.add_image(tag, image, epoch, dataformats="HW")
 
     def _write_outputs(self, epoch):
-        layers = [la for la in self.model.layers if la._inbound_nodes]
-        tensors = [(la, t) for la in layers for t in la._inbound_nodes[-1].output_tensors]
-        found = self._computed("outputs", [t for _, t in tensors], self.validation_data)
-        for (layer, _), value in zip(tensors, found):
+        pairs = [(la, t) for la in self.model.layers for t in self._outputs_of(la)]
+        found = self._computed("outputs", [t for _, t in pairs], self.validation_data)
+        for (layer, _), value in zip(pairs, found):
             if value.size:
                 self._writer.add_histogram(f"{layer.name}_out", value, epoch)
+
+    def _outputs_of(self, layer):
+        """What `layer` gives in this model; it may also stand in others."""
+        reached = self.model._reachable() if self.model.inputs else ()
+        for node in reversed(layer._inbound_nodes):
+            if all(t in reached for t in node.output_tensors):
+                return node.output_tensors
+        return []
 
     def _write_gradients(self, epoch):
         model = self.model
@@ -163,7 +172,7 @@ class TensorBoard(Callback):
         ]
         given = self.embeddings_data
         data = list(given) if isinstance(given, (list, tuple)) else [given]
-        found = self._computed("embeddings", [la._inbound_nodes[-1].output_tensors[0] for la in layers], data)
+        found = self._computed("embeddings", [self._outputs_of(la)[0] for la in layers], data)
         for layer, value in zip(layers, found):
             rows = value.reshape(len(value), -1)
             self._writer.add_embedding(

@@ -248,6 +248,7 @@ class BatchSource:
             end()
 
     def close(self) -> None:
+        self._pass = None  # an iterator of a stranger's loader may hold workers of its own
         if self._reader is not None:
             reader, self._reader = self._reader, None
             reader.close()

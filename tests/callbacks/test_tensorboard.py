@@ -5,10 +5,11 @@ import warnings
 import numpy as np
 import pytest
 
+from kcore import backend as K
 from kcore import models
 from kcore.callbacks import TensorBoard
 from kcore.errors import ArgumentError, DataError
-from kcore.layers import Dense, Embedding, Flatten
+from kcore.layers import Dense, Embedding, Flatten, Input
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore")  # what the reader's own imports warn of is not our business
@@ -111,3 +112,38 @@ def test_errors(tmp_path):
         TensorBoard(tmp_path, embeddings_freq=1)
     with pytest.raises(DataError, match="needs validation data"):
         make().fit(X, Y, verbose=0, callbacks=[TensorBoard(tmp_path, histogram_freq=1)])
+
+
+def test_layers_that_stand_in_two_models(tmp_path):
+    shared = Dense(3, name="shared")
+    x, z = Input((3,)), Input((3,))
+    model = models.Model(x, Dense(1)(shared(x)))
+    models.Model(z, shared(z))  # its call comes later, and is not what this model computes
+    model.compile("sgd", "mse")
+    model.fit(X, Y, verbose=0, validation_data=(X, Y), callbacks=[TensorBoard(tmp_path, histogram_freq=1)])
+    assert "shared_out" in read(tmp_path).Tags()["histograms"]
+
+
+def test_a_step_of_ones_own(tmp_path):
+    class Own(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(1)
+
+        def train_step(self, data):
+            x, y = data
+            loss = K.mean(K.square(self.dense(x) - y))
+            self.optimizer.minimize(loss, self.dense.trainable_weights)
+            return {"loss": loss}
+
+        def test_step(self, data):
+            return {"loss": K.mean(self.dense(data[0]))}
+
+    model = Own()
+    model.compile("sgd")
+    arguments = {"verbose": 0, "validation_data": (X, Y)}
+    model.fit(X, Y, callbacks=[TensorBoard(tmp_path, histogram_freq=1)], **arguments)
+    tags = read(tmp_path).Tags()
+    assert sorted(tags["scalars"]) == ["loss", "val_loss"] and len(tags["histograms"]) == 2
+    with pytest.raises(ArgumentError, match="compiled with a loss"):
+        model.fit(X, Y, callbacks=[TensorBoard(tmp_path, histogram_freq=1, write_grads=True)], **arguments)
