@@ -1,200 +1,28 @@
-"""`Trainer`: the part of a model that is compiled, fitted, evaluated and asked for predictions."""
+"""`Trainer`: the part of a model that is fitted and evaluated."""
 
 from __future__ import annotations
 
 import itertools
-import sys
-import warnings
-from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
 
-from .. import backend as K
-from .. import optimizers
-from ..backend.tensor import Placeholder
 from ..callbacks import History, ProgbarLogger, guard_of, make_list
 from ..errors import ArgumentError, DataError, NotCompiled
-from ..metrics import Metric
 from . import loop
 from .adapters import adapted
-from .compile import Arguments, Compiled, assemble
-from .custom import CustomSteps, Packed, pack, unpack_x_y_sample_weight
+from .custom import Packed, pack, unpack_x_y_sample_weight
 from .data import check_batch_size, check_stateful, is_batches, split, unpack
-from .feeding import Fed, feed, feed_inputs
-from .progress import Line, resolved
-from .rows import concrete
-from .sources import ArraySource, BatchSource, Reading, Source, warn_ended
-from .steps import Steps
+from .feeding import Fed, feed
+from .generator_faces import GeneratorFaces
+from .predicting import Predicting
+from .progress import resolved
+from .results import close, due, refuse_with_batches, single
+from .sources import ArraySource, BatchSource, Reading, Source
 
 
-class Trainer(CustomSteps):
+class Trainer(Predicting, GeneratorFaces):
     """Mixin for models: needs `inputs`, `outputs`, their names, weights, `losses`, `updates`."""
-
-    _arguments: Arguments | None = None  # what compile() got
-    _compiled: Compiled | None = None  # what it made, None until the outputs are known
-    _steps_made: Steps | None = None
-    _metrics_used = False
-    _own_names: dict[str, tuple[str, ...]] = {}  # logs of steps of one's own, once they are traced
-    _own_means: dict[str, tuple[str, ...]] = {}
-    stop_training = False
-    optimizer: Any = None
-    history: Any = None
-
-    # compile ------------------------------------------------------------------------------------------------
-    def compile(
-        self,
-        optimizer,
-        loss=None,
-        metrics=None,
-        loss_weights=None,
-        sample_weight_mode=None,
-        weighted_metrics=None,
-        target_tensors=None,
-        **kwargs,
-    ):
-        """Prepares training. Arguments as in Keras 2; each may be a list or a dict with one entry per output.
-
-        optimizer, loss, metrics: names, functions or objects. loss_weights: the part of each output's loss in the
-        total. sample_weight_mode: 'temporal' for weights (batch, time). weighted_metrics: metrics that heed
-        sample weights. run_eagerly=True: steps run operation by operation, for debugging. jit_compile: True
-        has the engine compile further (XLA), where it can; "auto" leaves that to its rule.
-        """
-        run_eagerly, jit_compile = kwargs.pop("run_eagerly", None), kwargs.pop("jit_compile", "auto")
-        if jit_compile not in (True, False, "auto"):
-            raise ArgumentError(f"jit_compile={jit_compile!r}: True, False or 'auto' is needed.")
-        if kwargs:
-            raise TypeError(f"compile() has no argument {next(iter(kwargs))!r}")
-        given = Arguments(
-            optimizer,
-            loss or None,
-            metrics,
-            loss_weights,
-            sample_weight_mode,
-            weighted_metrics,
-            target_tensors,
-        )
-        self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile
-        self._compile_with(given)
-
-    def _compile_with(self, given: Arguments) -> None:
-        given.optimizer = optimizers.get(given.optimizer)
-        self._arguments, self._compiled = given, None
-        self.optimizer = given.optimizer
-        self.loss = {} if given.loss is None else given.loss
-        self.loss_weights = given.loss_weights
-        self.sample_weight_mode = given.sample_weight_mode
-        self._steps.forget()
-        self._own_metrics, self._own_names = None, {}
-        if self.outputs and not self._leaves_loss_to_its_step():
-            self._assemble()
-
-    def _leaves_loss_to_its_step(self) -> bool:
-        """Whether there is nothing to assemble: a train_step of one's own, and no loss given to compile()."""
-        return self._customized("train") and not self._arguments.loss
-
-    def _assemble(self) -> Compiled:
-        made = assemble(self, self._arguments)
-        self._compiled = made
-        self._steps.forget()
-        self._collected_trainable_weights = made.collected
-        self._metrics_used = False
-        self.total_loss = made.total_loss
-        self.targets = [h.target for h in made.heads]
-        self.sample_weights = [h.sample_weight for h in made.heads]
-        self.loss_functions = [h.loss for h in made.heads]
-        return made
-
-    @property
-    def _steps(self) -> Steps:
-        if self._steps_made is None:
-            self._steps_made = Steps(self)
-        return self._steps_made
-
-    @property
-    def metrics(self):
-        """The metric objects, in the order of `metrics_names` (without the loss).
-
-        With steps of one's own: those that are attributes of the model, and those given to `compile`.
-        """
-        made = [m.metric for m in self._compiled.measures] if self._compiled is not None else []
-        if self._customized("train") or self._customized("test"):
-            made += [v for v in vars(self).values() if isinstance(v, Metric)]
-            made += list((self._own_metrics or {}).values())
-        return made
-
-    @property
-    def metrics_names(self):
-        """What `evaluate` and `train_on_batch` return, by name."""
-        return self._log_names("train" if self._customized("train") else "test")
-
-    def _log_names(self, mode: str) -> list[str]:
-        if self._customized(mode):
-            return list(self._own_names.get(mode, ("loss",)))
-        return self._compiled.names if self._compiled is not None else ["loss"]
-
-    def averaged_logs(self, mode: str) -> tuple[str, ...]:
-        """The logs that are averaged over the batches of a pass; the others are results of metrics."""
-        return self._own_means.get(mode, ()) if self._customized(mode) else ("loss",)
-
-    def reset_metrics(self):
-        """Starts every metric anew."""
-        for metric in self.metrics:
-            metric.reset_states()
-        self._metrics_used = False
-
-    def _current(self, x: Any) -> Compiled:
-        """The compiled graph for what the model is now; made here if it was not known at compile()."""
-        if self._arguments is None:
-            raise NotCompiled(f"model {self.name!r} is not compiled: call compile(optimizer, loss) first.")
-        self._built_for(x)
-        if self._compiled is None or [id(o) for o in self._compiled.outputs] != [id(o) for o in self.outputs]:
-            return self._assemble()
-        return self._compiled
-
-    def _built_for(self, x: Any) -> None:
-        """A model that learns its inputs from the data is called once, on placeholders of their shapes."""
-        if self.outputs:
-            return
-        self._set_inputs(_placeholders_like(x))
-
-    def _set_inputs(self, inputs: Any) -> None:
-        """Defines `inputs` and `outputs` of a model that is written as a class, by calling it."""
-        structure = inputs if isinstance(inputs, (list, tuple)) else [inputs]
-        outputs = self(inputs)
-        listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
-        self.inputs, self.outputs = list(structure), listed
-        self.input_names = [t.name for t in structure]
-        self.output_names = [f"output_{i + 1}" for i in range(len(listed))]
-        self.built = True
-
-    def _make_train_function(self) -> None:
-        """Makes the optimizer's variables, which a saved model's are then put into."""
-        if self._customized("train"):
-            return  # its step makes them when it is traced, or apply_gradients
-        if self._compiled is None:
-            self._current(None)
-        self._steps.prepare_training(self._compiled)
-
-    def _make_test_function(self) -> None:
-        self._steps.test(self._current(None), ())
-
-    def _make_predict_function(self) -> None:
-        """Makes the step of `predict` before it is needed."""
-        self._built_for(None)
-        self._steps.predict()
-
-    def _check_trainable(self) -> None:
-        if self._customized("train") or self._compiled is None:
-            return
-        collected = self._compiled.collected
-        if [id(w) for w in collected] != [id(w) for w in self.trainable_weights]:
-            warnings.warn(
-                "Discrepancy between trainable weights and collected trainable weights: `trainable` was changed "
-                "after compile(), which counts only once compile() is called again.",
-                UserWarning,
-                stacklevel=4,
-            )
 
     # fit ----------------------------------------------------------------------------------------------------
     def fit(
@@ -232,7 +60,7 @@ class Trainer(CustomSteps):
         x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
         self._steps.guard = guard_of(callbacks)
         if is_batches(x):
-            _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
+            refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
             if validation_split:
                 raise ArgumentError("validation_split needs arrays; give validation_data with a generator.")
             source: Source = self._batch_source(
@@ -260,7 +88,7 @@ class Trainer(CustomSteps):
                 source, validation, callbacks, params, range(initial_epoch, epochs), validation_freq
             )
         finally:  # also after an error and after Ctrl-C
-            _close(source, validation)
+            close(source, validation)
             self._steps.release_guard()
 
     def _array_source(
@@ -384,7 +212,7 @@ class Trainer(CustomSteps):
         testing = None
         if validation is not None:
             testing = loop.Pass(self, "test", validation, hears, self._log_names("test"))
-        loop.train(self, training, hears, epochs, testing, _due(validation_freq))
+        loop.train(self, training, hears, epochs, testing, due(validation_freq))
         return self.history
 
     # evaluate -----------------------------------------------------------------------------------------------
@@ -404,7 +232,7 @@ class Trainer(CustomSteps):
         """The loss and metrics on data, a number or a list in the order of `metrics_names`."""
         x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
         if is_batches(x):
-            _refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
+            refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
             source: Source = self._test_batches(x, steps, "steps", reading)
         else:
             if batch_size is not None:
@@ -417,8 +245,8 @@ class Trainer(CustomSteps):
         try:
             logs = loop.test(self, loop.Pass(self, "test", source, hears, self._log_names("test")))
         finally:
-            _close(source)
-        return _single(list(logs.values()))
+            close(source)
+        return single(list(logs.values()))
 
     def _test_source(self, fed: Fed, batch_size, steps) -> ArraySource:
         size = check_batch_size(batch_size)
@@ -431,104 +259,6 @@ class Trainer(CustomSteps):
             return self._step("test", fed)(fed.read)[0], fed.rows
 
         return BatchSource(self._looked_at(batches, steps, argument, "test"), run, steps, reading=reading)
-
-    # predict ------------------------------------------------------------------------------------------------
-    def predict(
-        self,
-        x,
-        batch_size=None,
-        verbose=0,
-        steps=None,
-        callbacks=None,
-        max_queue_size=10,
-        workers=1,
-        use_multiprocessing=False,
-    ):
-        """The outputs for `x`, computed in batches: an array, or a list of them for several outputs."""
-        x = adapted(x)
-        if is_batches(x):
-            reading = Reading(workers, use_multiprocessing, max_queue_size)
-            return self._predict_batches(x, steps, verbose, callbacks, reading)
-        inputs, step = self._to_predict(x)
-        rows = len(inputs[0])
-        size = check_batch_size(batch_size, steps, rows)
-        check_stateful(self, rows, size)
-        total = -(-rows // size) if steps is None else steps
-        hears = self._predict_callbacks(callbacks, total, verbose, size, rows)
-        line = Line(total, resolved(verbose)) if resolved(verbose) else None
-        results: list[np.ndarray] = []
-        for i in range(total):
-            window = slice(i * size, (i + 1) * size)
-            made = self._predicted(step, [a[window] for a in inputs], i, hears)
-            if not results:
-                results = [np.empty((min(rows, total * size), *m.shape[1:]), m.dtype) for m in made]
-            for whole, part in zip(results, made, strict=True):
-                whole[window] = part
-            if line is not None:
-                line.update(i + 1, {})
-        if line is not None:
-            line.finish(total, {})
-        if hears is not None:
-            hears.on_predict_end()
-        return _single(results)
-
-    def _predict_callbacks(self, callbacks, steps, verbose, batch_size=None, rows=None):
-        if not callbacks:
-            return None
-        params = {"batch_size": batch_size, "steps": steps, "samples": rows, "verbose": verbose}
-        hears = make_list(self, callbacks, params)
-        hears.on_predict_begin()
-        return hears
-
-    def _to_predict(self, x: Any) -> tuple[list[Any], Any]:
-        """The arrays for the model's inputs, and the step that takes them."""
-        if self._customized("predict"):
-            fed = self._fed("predict", x)
-            return fed.arrays, self._step("predict", fed)
-        self._built_for(x)
-        return feed_inputs(self, x, nan="pass"), self._steps.predict()
-
-    def _predicted(self, step: Any, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
-        if hears is None:
-            return step(arrays)
-        logs = {"batch": index, "size": len(arrays[0])}
-        hears.batch_hook("predict", "begin", index, logs)
-        made = step(arrays)
-        hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
-        return made
-
-    def _predict_batches(self, batches, steps, verbose, callbacks, reading):
-        if steps is None and hasattr(batches, "__next__"):
-            raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
-        known = len(batches) if steps is None and hasattr(batches, "__len__") else steps
-        hears = self._predict_callbacks(callbacks, known, verbose)
-        line = Line(known, resolved(verbose)) if resolved(verbose) else None
-        made: list[list[np.ndarray]] = []
-
-        def run(item: Any) -> tuple[np.ndarray, int]:
-            x = item[0] if isinstance(item, tuple) else item
-            inputs, step = self._to_predict(x)
-            arrays = [concrete(a) for a in inputs]
-            made.append(self._predicted(step, arrays, len(made), hears))
-            if line is not None:
-                line.update(len(made), {})
-            return np.zeros(1), len(arrays[0])
-
-        source = BatchSource(batches, run, steps, reading=reading)
-        try:
-            source.start()
-            source.run(0, sys.maxsize if source.steps is None else source.steps)
-            source.finish()
-        finally:
-            _close(source)
-        if line is not None:
-            line.finish(len(made), {})
-        warn_ended(source.steps, len(made))
-        if not made:
-            raise DataError("the data set is empty: the generator gave no batch.")
-        if hears is not None:
-            hears.on_predict_end()
-        return _single([np.concatenate(parts) for parts in zip(*made, strict=True)])
 
     # one batch ----------------------------------------------------------------------------------------------
     def train_on_batch(self, x, y=None, sample_weight=None, class_weight=None, reset_metrics=True):
@@ -550,125 +280,7 @@ class Trainer(CustomSteps):
         logs = self._step(mode, fed, alone)(fed.read)[0]
         if reset_metrics and not alone:
             self.reset_metrics()
-        return _single([float(v) for v in logs])
-
-    def predict_on_batch(self, x):
-        """The outputs for one batch."""
-        inputs, step = self._to_predict(x)
-        return _single(step([concrete(a) for a in inputs]))
-
-    # Keras's older faces ------------------------------------------------------------------------------------
-    def fit_generator(
-        self,
-        generator,
-        steps_per_epoch=None,
-        epochs=1,
-        verbose=1,
-        callbacks=None,
-        validation_data=None,
-        validation_steps=None,
-        validation_freq=1,
-        class_weight=None,
-        max_queue_size=10,
-        workers=1,
-        use_multiprocessing=False,
-        shuffle=True,
-        initial_epoch=0,
-    ):
-        """`fit` on a generator or a `Sequence`."""
-        return self.fit(
-            _as_batches(generator, "fit_generator"),
-            epochs=epochs,
-            verbose=verbose,
-            callbacks=callbacks,
-            validation_data=validation_data,
-            shuffle=shuffle,
-            class_weight=class_weight,
-            initial_epoch=initial_epoch,
-            steps_per_epoch=steps_per_epoch,
-            validation_steps=validation_steps,
-            validation_freq=validation_freq,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-        )
-
-    def evaluate_generator(
-        self,
-        generator,
-        steps=None,
-        callbacks=None,
-        max_queue_size=10,
-        workers=1,
-        use_multiprocessing=False,
-        verbose=0,
-    ):
-        """`evaluate` on a generator or a `Sequence`."""
-        return self.evaluate(
-            _as_batches(generator, "evaluate_generator"),
-            steps=steps,
-            callbacks=callbacks,
-            verbose=verbose,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-        )
-
-    def predict_generator(
-        self,
-        generator,
-        steps=None,
-        callbacks=None,
-        max_queue_size=10,
-        workers=1,
-        use_multiprocessing=False,
-        verbose=0,
-    ):
-        """`predict` on a generator or a `Sequence`."""
-        return self.predict(
-            _as_batches(generator, "predict_generator"),
-            steps=steps,
-            callbacks=callbacks,
-            verbose=verbose,
-            max_queue_size=max_queue_size,
-            workers=workers,
-            use_multiprocessing=use_multiprocessing,
-        )
-
-
-def _due(frequency: Any) -> Callable[[int], bool]:
-    """Whether validation follows an epoch: every so many, or the listed ones (counted from 1)."""
-    if isinstance(frequency, int):
-        if frequency < 1:
-            raise ArgumentError(f"validation_freq={frequency}: 1 or more, or a list of epochs, is needed.")
-        return lambda epoch: (epoch + 1) % frequency == 0
-    return lambda epoch: epoch + 1 in frequency
-
-
-def _close(*sources: Source | None) -> None:
-    for source in sources:
-        if source is not None:
-            source.close()
-
-
-def _single(values: list[Any]) -> Any:
-    return values[0] if len(values) == 1 else values
-
-
-def _as_batches(generator: Any, method: str) -> Any:
-    if is_batches(generator):
-        return generator
-    if hasattr(generator, "__iter__") and not isinstance(generator, (np.ndarray, list, tuple, dict)):
-        return iter(generator)
-    raise DataError(f"{method} needs a generator or a Sequence; a {type(generator).__name__} was given.")
-
-
-def _refuse_with_batches(**given: Any) -> None:
-    for name, value in given.items():
-        if value is not None:
-            raise ArgumentError(
-                f"{name} cannot be given with a generator or Sequence: its batches hold all of that."
-            )
+        return single([float(v) for v in logs])
 
 
 def _split_fed(fed: Fed, fraction: float) -> tuple[Fed, Fed]:
@@ -678,22 +290,3 @@ def _split_fed(fed: Fed, fraction: float) -> tuple[Fed, Fed]:
         Fed(s[:count], s[count : count + targets], s[count + targets :], fed.outputs) for s in sides
     )
     return first, second
-
-
-def _placeholders_like(x: Any) -> Any:
-    """Placeholders of the shapes of `x`, the batch unknown; a list for a list."""
-    if x is None:
-        raise DataError(
-            "the model's inputs are not known yet: give it data, or call build(input_shape) first."
-        )
-    if isinstance(x, dict):
-        raise DataError(
-            "the first data of a model written as a class must be an array or a list, not a dict."
-        )
-    listed = list(x) if isinstance(x, (list, tuple)) else [x]
-    made = []
-    for i, item in enumerate(listed):
-        array = np.asarray(item)
-        shape = (None, *array.shape[1:]) if array.ndim > 1 else (None, 1)
-        made.append(Placeholder(shape, K.floatx(), name=f"input_{i + 1}"))
-    return made if isinstance(x, (list, tuple)) else made[0]

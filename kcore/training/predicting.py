@@ -1,0 +1,126 @@
+"""The part of a model that is asked for predictions."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..callbacks import make_list
+from ..errors import ArgumentError, DataError
+from .adapters import adapted
+from .compiling import Compiling
+from .data import check_batch_size, check_stateful, is_batches
+from .feeding import feed_inputs
+from .progress import Line, resolved
+from .results import close, single
+from .rows import concrete
+from .sources import BatchSource, Reading, warn_ended
+
+
+class Predicting(Compiling):
+    """`predict`, `predict_on_batch` and what they are made of."""
+
+    def predict(
+        self,
+        x,
+        batch_size=None,
+        verbose=0,
+        steps=None,
+        callbacks=None,
+        max_queue_size=10,
+        workers=1,
+        use_multiprocessing=False,
+    ):
+        """The outputs for `x`, computed in batches: an array, or a list of them for several outputs."""
+        x = adapted(x)
+        if is_batches(x):
+            reading = Reading(workers, use_multiprocessing, max_queue_size)
+            return self._predict_batches(x, steps, verbose, callbacks, reading)
+        inputs, step = self._to_predict(x)
+        rows = len(inputs[0])
+        size = check_batch_size(batch_size, steps, rows)
+        check_stateful(self, rows, size)
+        total = -(-rows // size) if steps is None else steps
+        hears = self._predict_callbacks(callbacks, total, verbose, size, rows)
+        line = Line(total, resolved(verbose)) if resolved(verbose) else None
+        results: list[np.ndarray] = []
+        for i in range(total):
+            window = slice(i * size, (i + 1) * size)
+            made = self._predicted(step, [a[window] for a in inputs], i, hears)
+            if not results:
+                results = [np.empty((min(rows, total * size), *m.shape[1:]), m.dtype) for m in made]
+            for whole, part in zip(results, made, strict=True):
+                whole[window] = part
+            if line is not None:
+                line.update(i + 1, {})
+        if line is not None:
+            line.finish(total, {})
+        if hears is not None:
+            hears.on_predict_end()
+        return single(results)
+
+    def _predict_callbacks(self, callbacks, steps, verbose, batch_size=None, rows=None):
+        if not callbacks:
+            return None
+        params = {"batch_size": batch_size, "steps": steps, "samples": rows, "verbose": verbose}
+        hears = make_list(self, callbacks, params)
+        hears.on_predict_begin()
+        return hears
+
+    def _to_predict(self, x: Any) -> tuple[list[Any], Any]:
+        """The arrays for the model's inputs, and the step that takes them."""
+        if self._customized("predict"):
+            fed = self._fed("predict", x)
+            return fed.arrays, self._step("predict", fed)
+        self._built_for(x)
+        return feed_inputs(self, x, nan="pass"), self._steps.predict()
+
+    def _predicted(self, step: Any, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
+        if hears is None:
+            return step(arrays)
+        logs = {"batch": index, "size": len(arrays[0])}
+        hears.batch_hook("predict", "begin", index, logs)
+        made = step(arrays)
+        hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
+        return made
+
+    def _predict_batches(self, batches, steps, verbose, callbacks, reading):
+        if steps is None and hasattr(batches, "__next__"):
+            raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
+        known = len(batches) if steps is None and hasattr(batches, "__len__") else steps
+        hears = self._predict_callbacks(callbacks, known, verbose)
+        line = Line(known, resolved(verbose)) if resolved(verbose) else None
+        made: list[list[np.ndarray]] = []
+
+        def run(item: Any) -> tuple[np.ndarray, int]:
+            x = item[0] if isinstance(item, tuple) else item
+            inputs, step = self._to_predict(x)
+            arrays = [concrete(a) for a in inputs]
+            made.append(self._predicted(step, arrays, len(made), hears))
+            if line is not None:
+                line.update(len(made), {})
+            return np.zeros(1), len(arrays[0])
+
+        source = BatchSource(batches, run, steps, reading=reading)
+        try:
+            source.start()
+            source.run(0, sys.maxsize if source.steps is None else source.steps)
+            source.finish()
+        finally:
+            close(source)
+        if line is not None:
+            line.finish(len(made), {})
+        warn_ended(source.steps, len(made))
+        if not made:
+            raise DataError("the data set is empty: the generator gave no batch.")
+        if hears is not None:
+            hears.on_predict_end()
+        return single([np.concatenate(parts) for parts in zip(*made, strict=True)])
+
+    def predict_on_batch(self, x):
+        """The outputs for one batch."""
+        inputs, step = self._to_predict(x)
+        return single(step([concrete(a) for a in inputs]))
