@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
+from .declare import operation
 from .graph import inputs_of, nodes_between, substitute
 from .tensor import SymbolicTensor, next_moment
 from .variables import Update, Variable, listen_to_assignments
@@ -60,8 +61,9 @@ class Recorder:
         last: dict[Variable, SymbolicTensor] = {}
 
         def written() -> None:
-            value = now.get(write.value, write.value)
-            now[write.variable] = last[write.variable] = value
+            value = last[write.variable] = now.get(write.value, write.value)
+            # a variable that is read holds numbers: no gradient goes back through what was written before
+            now[write.variable] = operation("stop_gradient")(value)
 
         for node in nodes:
             while moment is not None and moment < node.id:

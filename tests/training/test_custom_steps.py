@@ -369,3 +369,45 @@ def test_mistakes():
         model.fit(X, Y, verbose=0)
     with pytest.raises(ArgumentError, match="no loss to minimise"):
         model.evaluate(X, Y, verbose=0)
+
+
+def test_no_gradient_passes_through_an_update():
+    class Two(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.a, self.b = K.variable(2.0, name="a"), K.variable(3.0, name="b")
+            self.other = optimizers.SGD(1.0)
+
+        def train_step(self, data):
+            self.optimizer.minimize(self.a * self.b * K.mean(data), [self.a])  # a is now a - 0.1 b
+            loss = K.square(self.a) + self.b
+            self.other.minimize(loss, [self.b])
+            return {"loss": loss}
+
+    model = Two()
+    model.compile(optimizers.SGD(0.1))
+    assert model.train_on_batch(np.ones((4, 1))) == pytest.approx(1.7**2 + 3.0)
+    assert float(K.get_value(model.a)) == pytest.approx(1.7)
+    assert float(K.get_value(model.b)) == pytest.approx(2.0)
+
+
+def test_penalty_on_gradients():
+    class Penalised(models.Model):
+        def __init__(self):
+            super().__init__()
+            self.dense = Dense(1, activation="tanh")
+
+        def call(self, inputs):
+            return self.dense(inputs)
+
+        def train_step(self, data):
+            slopes = K.gradients(K.sum(self(data, training=True)), [data])[0]
+            loss = K.mean(K.square(K.sqrt(K.sum(K.square(slopes), axis=1)) - 1.0))
+            self.optimizer.minimize(loss, self.trainable_weights)
+            return {"loss": loss}
+
+    np.random.seed(0)
+    model = Penalised()
+    model.compile(optimizers.Adam(0.05))
+    values = model.fit(X, epochs=30, verbose=0).history["loss"]
+    assert values[-1] < 0.8 * values[0]

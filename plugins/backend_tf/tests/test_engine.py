@@ -315,3 +315,12 @@ def test_nan_is_not_below_and_not_above_also_when_denied():
     found = K.function([x], [K.all(below), K.any(below), K.all(K.logical_not(below))])
     assert [bool(f) for f in found([np.array([1.0, -1.0], "float32")])] == [False, True, False]
     assert [bool(f) for f in found([np.array([-1.0], "float32")])] == [False, False, True]
+
+
+def test_second_gradient_by_way_of_a_bias():
+    x, b = K.placeholder((None, 3)), K.variable([0.1, 0.2, 0.3])
+    first = K.gradients(K.sum(K.square(K.tanh(x + b))), [b])[0]
+    found = K.function([x], K.gradients(K.sum(K.square(first)), [b]))([np.zeros((2, 3))])[0]
+    t = np.tanh([0.1, 0.2, 0.3])
+    once, twice = 4 * t * (1 - t**2), 4 * (1 - t**2) * (1 - 3 * t**2)
+    np.testing.assert_allclose(found, 2 * once * twice, rtol=1e-4)

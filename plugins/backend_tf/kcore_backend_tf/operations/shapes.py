@@ -21,6 +21,9 @@ def sum_to_like(x, like):
     have, want = x.shape, like.shape
     if have.is_fully_defined() and have == want:
         return x
+    if have.rank < want.rank:  # the gradient of a sum: spread over the axes that it went over
+        x = tf.reshape(x, tf.concat([tf.ones(want.rank - have.rank, tf.int32), tf.shape(x)], 0))
+        have = x.shape
     lead = max(0, have.rank - want.rank)
     pairs = list(zip(have[lead:], want[max(0, want.rank - have.rank) :]))
     if have.rank >= want.rank and all(b == 1 or (a is not None and a == b) for a, b in pairs):
