@@ -23,7 +23,7 @@ from ..backend.tensor import Placeholder, SymbolicTensor, is_symbolic
 from ..errors import ArgumentError, DataError
 from . import compile as compiling
 from .compile import Head
-from .data import Slot, as_array, check_lengths, fitted, row_weights
+from .data import Slot, as_array, check_lengths, class_weights_of, fitted, per_output, row_weights
 from .guard import Guard
 from .rows import concrete, part
 from .step import Step
@@ -86,7 +86,7 @@ def pack(model: Any, x: Any, y: Any = None, sample_weight: Any = None, class_wei
         shapes.append(packer.add(y, "y"))
     if sample_weight is not None or class_weight is not None:
         if class_weight is not None:
-            sample_weight = _by_class(packer, shapes[1], sample_weight, class_weight)
+            sample_weight = _by_class(packer, shapes[1], model.output_names, sample_weight, class_weight)
         shapes.append(packer.add(sample_weight, "sample_weight"))
     if not packer.arrays:
         raise DataError("no data were given (argument x).")
@@ -94,11 +94,26 @@ def pack(model: Any, x: Any, y: Any = None, sample_weight: Any = None, class_wei
     return Packed(shapes[0] if len(shapes) == 1 else tuple(shapes), packer.arrays, packer.dtypes)
 
 
-def _by_class(packer: _Packer, place: Any, given: Any, classes: Any) -> np.ndarray:
-    if not isinstance(place, int):
-        raise DataError("class_weight in a train_step of one's own needs a single array of targets.")
-    slot = Slot("sample_weight of", "y", (), K.floatx())
-    return row_weights(concrete(packer.arrays[place]), given, classes, slot)  # type: ignore[return-value]
+def _by_class(packer: _Packer, place: Any, names: Sequence[str], given: Any, classes: Any) -> Any:
+    """Weights of rows from weights of classes: for one target, or one (or None) for each in a list or dict."""
+    if isinstance(place, int):
+        slot = Slot("sample_weight of", "y", (), K.floatx())
+        classes = class_weights_of(classes, names)[0] if len(names) == 1 else classes
+        return row_weights(concrete(packer.arrays[place]), given, classes, slot)
+    places = [place.get(n) for n in names] if isinstance(place, dict) else list(place)
+    if len(names) != len(places):
+        raise DataError("class_weight needs a model that names an output for each target.")
+    made = []
+    for name, at, w, c in zip(
+        names,
+        places,
+        per_output(given, names, "sample_weight"),
+        class_weights_of(classes, names),
+        strict=True,
+    ):
+        slot = Slot("sample_weight of", name, (), K.floatx())
+        made.append(None if at is None else row_weights(concrete(packer.arrays[at]), w, c, slot))
+    return made
 
 
 class _Packer:
@@ -261,7 +276,7 @@ class CustomSteps:
         return total
 
     def compute_metrics(self, x=None, y=None, y_pred=None, sample_weight=None):
-        """Gathers the metrics given to `compile`, and returns their results, name -> scalar."""
+        """Gathers the metrics given to `compile`, and with several outputs the loss of each; returns name -> scalar."""
         if y is None:
             return {}
         heads = self._own_heads(y, y_pred, sample_weight)
@@ -270,6 +285,12 @@ class CustomSteps:
         plain = compiling.metrics_per_output(given.metrics, names)
         weighted = compiling.metrics_per_output(given.weighted_metrics, names, "weighted_metrics")
         found: dict[str, Any] = {}
+        trained = [h for h in heads if h.loss is not None]
+        for head in trained if len(heads) > 1 else []:
+            name = f"{head.name}_loss"
+            metric = self._own_metric(name, lambda n=name: metrics_module.Mean(name=n))
+            metric.update_state(compiling.head_loss(head))
+            found[name] = metric.result()
         for head, some, others in zip(heads, plain, weighted, strict=True):
             for identifier, by_weight in [*((i, False) for i in some), *((i, True) for i in others)]:
                 title = compiling.metric_title(identifier, head)
