@@ -14,7 +14,7 @@ import pytest
 
 import kcore
 from kcore import backend as K
-from kcore import models
+from kcore import metrics, models, optimizers
 from kcore.callbacks import (
     BackupAndResume,
     Callback,
@@ -290,3 +290,49 @@ def test_killed_at_random_moments(tmp_path):
     for end in ends:
         for a, b in zip(weights_in(tmp_path / "whole.npz"), end, strict=True):
             np.testing.assert_array_equal(a, b)
+
+
+class Adversary(models.Model):
+    """Two optimizers and a metric of its own."""
+
+    def __init__(self):
+        super().__init__()
+        self.one, self.two = Dense(4, activation="tanh"), Dense(1)
+        self.drop = Dropout(0.2)
+        self.second = optimizers.Adam(0.02)
+        self.tracker = metrics.Mean(name="loss")
+
+    def call(self, inputs):
+        return self.two(self.drop(self.one(inputs)))
+
+    def train_step(self, data):
+        x, y = data
+        for optimizer, layer in ((self.optimizer, self.one), (self.second, self.two)):
+            loss = K.mean(K.square(self(x, training=True) - y))
+            optimizer.minimize(loss, layer.trainable_weights)
+        self.tracker.update_state(loss)
+        return {"loss": self.tracker.result()}
+
+
+@pytest.mark.parametrize(
+    "data", [lambda: ((X, Y), {"batch_size": 8}), lambda: ((noisy(),), {"steps_per_epoch": 5})]
+)
+def test_steps_of_ones_own(data, tmp_path):
+    def run(folder, crashes):
+        crash = CrashAt(*crashes)
+        for _ in range(len(crashes) + 1):
+            np.random.seed(0)
+            model = Adversary()
+            model.compile("rmsprop")
+            given, arguments = data()
+            try:
+                backup = BackupAndResume(folder, 2)
+                history = model.fit(*given, epochs=3, verbose=0, callbacks=[backup, crash], **arguments)
+                return history.history, model.get_weights(), model.second.get_weights()
+            except Crash:
+                crash.done = 0
+
+    whole, broken = run(tmp_path / "a", []), run(tmp_path / "b", [4, 5])
+    assert whole[0] == broken[0]
+    for a, b in zip([*whole[1], *whole[2]], [*broken[1], *broken[2]], strict=True):
+        np.testing.assert_array_equal(a, b)
