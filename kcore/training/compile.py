@@ -38,7 +38,7 @@ class Head:
     value: Any = None  # the scalar loss
     metrics: list[Measure] = field(default_factory=list)
 
-    @property
+    @functools.cached_property
     def loss_name(self) -> str:
         return loss_name(self.loss)
 
