@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -140,6 +140,24 @@ class Network(Layer):
         )
 
     # calling ------------------------------------------------------------------------------------------------
+    def __call__(self, inputs: Any, **kwargs: Any) -> Any:
+        if isinstance(inputs, Mapping) and self._is_graph:
+            inputs = unpack(self._by_name(inputs))
+        return super().__call__(inputs, **kwargs)
+
+    def _by_name(self, inputs: Mapping[str, Any]) -> list[Any]:
+        """The inputs out of a dict, in their order. Raises UnknownName or DataError."""
+        for name in inputs:
+            if name not in self.input_names:
+                raise UnknownName(
+                    f"model {self.name!r} has no input {name!r}.{nearest(name, self.input_names)} It has: "
+                    f"{', '.join(self.input_names)}."
+                )
+        missing = [n for n in self.input_names if n not in inputs]
+        if missing:
+            raise DataError(f"model {self.name!r}: no value was given for its input {missing[0]!r}.")
+        return [inputs[n] for n in self.input_names]
+
     def call(self, inputs: Any, mask: Any = None, training: Any = None) -> Any:
         if not self._is_graph:
             raise ArgumentError(

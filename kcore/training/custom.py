@@ -78,6 +78,8 @@ def _mapped(shape: Any, function: Callable[[int], Any]) -> Any:
 def pack(model: Any, x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None) -> Packed:
     """The arrays of a data set for a step of one's own: data is x, (x, y) or (x, y, sample_weight)."""
     wanted = [t.dtype for t in model.inputs if isinstance(t, Placeholder)]
+    if isinstance(x, Mapping) and set(x) == set(model.input_names):
+        x = {name: x[name] for name in model.input_names}  # so that the types of inputs meet their own
     packer = _Packer()
     shapes = [packer.add(x, "x", wanted)]
     if y is None and class_weight is not None:

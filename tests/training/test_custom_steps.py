@@ -7,8 +7,8 @@ from kcore import backend as K
 from kcore import metrics, models, optimizers
 from kcore.backend.recording import recording
 from kcore.callbacks import LambdaCallback
-from kcore.errors import ArgumentError, GraphError
-from kcore.layers import BatchNormalization, Dense, Dropout, Input
+from kcore.errors import ArgumentError, DataError, GraphError, UnknownName
+from kcore.layers import BatchNormalization, Concatenate, Dense, Dropout, Embedding, Flatten, Input
 from kcore.utils import Sequence
 
 rng = np.random.RandomState(2)
@@ -411,3 +411,24 @@ def test_penalty_on_gradients():
     model.compile(optimizers.Adam(0.05))
     values = model.fit(X, epochs=30, verbose=0).history["loss"]
     assert values[-1] < 0.8 * values[0]
+
+
+def test_inputs_and_targets_by_name():
+    def make():
+        np.random.seed(0)
+        p, q = Input((3,), name="p"), Input((1,), name="q", dtype="int32")
+        h = Concatenate()([p, Flatten()(Embedding(4, 2)(q))])
+        model = Inherited([p, q], Dense(1, name="o")(h))
+        model.compile("sgd", "mse", metrics=["mae"])
+        return model
+
+    numbers = np.arange(36) % 4
+    listed = make().fit([X, numbers], Y[:, :1], shuffle=False, verbose=0).history
+    named = make().fit({"q": numbers, "p": X}, {"o": Y[:, 0]}, shuffle=False, verbose=0).history
+    assert listed == named
+    model = make()
+    np.testing.assert_array_equal(model({"q": numbers[:, None], "p": X}), model([X, numbers[:, None]]))
+    with pytest.raises(UnknownName, match="has no input 'r'. Did you mean|has no input 'r'"):
+        model({"r": X})
+    with pytest.raises(DataError, match="no value was given for its input 'q'"):
+        model({"p": X})
