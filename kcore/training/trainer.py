@@ -50,9 +50,14 @@ class Trainer(Predicting, GeneratorFaces):
         """Trains for `epochs - initial_epoch` epochs; returns the History.
 
         x, y: arrays, lists or dicts of them, one per input and output; or x alone: a generator of (x, y) or
-        (x, y, sample_weight), or a `Sequence`. validation_split: this part at the end of the arrays is kept for
-        validation. shuffle: each epoch in a new order; 'batch' keeps batches together. steps_per_epoch: steps in
-        an epoch, necessary for endless generators.
+        (x, y, sample_weight), a `Sequence`, or a data set of another library (docs/training.md lists what can be
+        given). validation_split: this part at the end of the arrays is kept for validation. shuffle: each epoch in a
+        new order; 'batch' keeps batches together. steps_per_epoch: steps in an epoch, necessary for endless
+        generators. workers: threads that read batches ahead, or with use_multiprocessing processes; 0 reads in the
+        main thread. max_queue_size: batches that are ready at most.
+
+        Raises DataError, ShapeError or UnknownName for data that do not fit the model, NotCompiled before
+        `compile`, WorkerDied if a process that reads ends without a word, and what a worker raised.
         """
         epochs = kwargs.pop("nb_epoch", epochs)
         if kwargs:
