@@ -20,6 +20,10 @@ CHUNK = 4 * 2**20
 
 
 # element by element -----------------------------------------------------------------------------------------
+def ceil(x):
+    return np.ceil(x) if x.dtype.kind == "f" else x  # of whole numbers NumPy 1 makes float64
+
+
 def rectify(x):
     return np.maximum(x, x.dtype.type(0))
 
@@ -282,7 +286,7 @@ FUSED = {
     name: quiet(function)
     for name, function in {
         "square": np.square, "greater": np.greater, "greater_equal": np.greater_equal, "less_equal": np.less_equal,
-        "not_equal": np.not_equal, "ceil": np.ceil, "tan": np.tan, "rectify": rectify,
+        "not_equal": np.not_equal, "ceil": ceil, "tan": np.tan, "rectify": rectify,
         "sigmoid": sigmoid, "softplus": softplus, "hard_sigmoid": hard_sigmoid, "elu": elu,
         "softmax": softmax, "log_softmax": log_softmax,
         "sigmoid_cross_entropy": sigmoid_cross_entropy,

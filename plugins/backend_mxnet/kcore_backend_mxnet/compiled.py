@@ -8,18 +8,18 @@ shapes and ranges become constants, and nothing is asked for while it runs.
 from __future__ import annotations
 
 import itertools
+import json
 import threading
 from collections.abc import Sequence
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 
 from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 
 from .operations import HOSTED
 from .operations.hosted import row_of, stacked
-from .values import HELD, NotTraceable, Value, as_value, constant, outward, raw, running, scope
+from .values import HELD, NotTraceable, Value, as_value, constant, mx, raw, running, scope
 
 UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
 _SMALL = 64  # elements: constants up to here are part of what a graph is made for
@@ -55,7 +55,12 @@ class Piece:
     """Instructions that one graph holds, as a function of values; one graph for each set of shapes."""
 
     def __init__(
-        self, engine: Any, program: FlatProgram, instructions: list[Instruction], inputs: list[int], outputs: list[int]
+        self,
+        engine: Any,
+        program: FlatProgram,
+        instructions: list[Instruction],
+        inputs: list[int],
+        outputs: list[int],
     ) -> None:
         self.engine, self.program, self.instructions = engine, program, instructions
         self.inputs, self.outputs = inputs, outputs
@@ -98,9 +103,16 @@ class Graph:
     """A static CachedOp with what it is fed and what it gives."""
 
     def __init__(
-        self, trace: Trace, names: dict[str, int], outputs: list[Value], held: dict[int, Value], slots: list[int]
+        self,
+        trace: Trace,
+        names: dict[str, int],
+        outputs: list[Value],
+        held: dict[int, Value],
+        slots: list[int],
     ) -> None:
-        fed = {id(v._data): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known}
+        fed = {
+            id(v._data): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
+        }
         symbols: dict[int, int] = {}
         listed: list[Any] = []
         self.results: list[tuple[str, Any, Value]] = []
@@ -116,13 +128,18 @@ class Graph:
                 symbols[id(data)] = len(listed)
                 listed.append(data)
             self.results.append(("made", symbols[id(data)], value))
-        self.op = None
+        self.op, self.symbol = None, None
         if listed:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
             group = mx.sym.Group([mx.sym.BlockGrad(s) for s in listed])
+            self.symbol = group
             self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
             self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]
             self.single = len(listed) == 1
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The graph's operations, as in MXNet's symbol files."""
+        return json.loads(self.symbol.tojson())["nodes"] if self.symbol is not None else []
 
     def run(self, data: Sequence[Any]) -> list[Any]:
         """The arrays that the graph makes, of those that it is fed."""
@@ -166,7 +183,9 @@ def run_instructions(
             raise Refused(instruction) from reason
 
 
-def _run_one(engine: Any, instruction: Instruction, fetch: Any, value_at: Any, table: dict[int, Value]) -> None:
+def _run_one(
+    engine: Any, instruction: Instruction, fetch: Any, value_at: Any, table: dict[int, Value]
+) -> None:
     tensors = [fetch(i) for i in instruction.inputs]
     shapes = {k: engine.shape_tuple(value_at(s)) for k, s in instruction.shapes.items()}
     if instruction.op == "scan" and scope.trace is not None:
@@ -187,7 +206,11 @@ def unrolled(
     """A loop laid out step by step in the graph that is traced."""
     body: FlatProgram = instruction.attributes["body"]
     length = sequences[0].shape[0]
-    if length == 0 or length * len(body.instructions) > UNROLLED or any(i.op in HOSTED for i in body.instructions):
+    if (
+        length == 0
+        or length * len(body.instructions) > UNROLLED
+        or any(i.op in HOSTED for i in body.instructions)
+    ):
         raise NotTraceable("a long loop")
     count = len(initial)
     states = list(initial)
@@ -304,7 +327,7 @@ class Compiled:
             table = self.run(values)
             for variable, slot in self.program.updates:
                 variable.storage(self.engine).put(table[slot])
-            return [outward(table[s]) for s in self.program.outputs]
+            return [table[s] for s in self.program.outputs]
 
 
 class Refused(Exception):

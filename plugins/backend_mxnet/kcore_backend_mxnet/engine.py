@@ -10,13 +10,9 @@ import numpy as np
 
 from kcore.spi import ArgumentError, CompiledProgram, Engine, FlatProgram, Interpreter
 
-from .startup import import_mxnet
-
-mx = import_mxnet()
-
-from .compiled import Compiled, Refused, run_instructions  # noqa: E402, F401  MXNet is there now
-from .operations import FUSED, PRIMITIVES, UNSUPPORTED  # noqa: E402
-from .values import HELD, NotTraceable, Value, as_value, outward, raw, running, scope  # noqa: E402
+from .compiled import Compiled
+from .operations import FUSED, PRIMITIVES, UNSUPPORTED
+from .values import NotTraceable, Value, as_value, mx, raw, running, scope
 
 
 class Storage(Value):
@@ -32,8 +28,8 @@ class Storage(Value):
 
 
 class MXNetEngine(Engine):
-    """Tensors are mx.nd arrays, or values of the engine where MXNet has no such array (of rank 0, without elements,
-    of types that it does not compute with); programs are static graphs."""
+    """Tensors are values that hold mx.nd arrays (`.native`), as MXNet lacks arrays of rank 0, without elements, and
+    of types that it does not compute with; programs are static graphs."""
 
     name = "mxnet"
     features = frozenset({"float64", "float16", "empty", "compile", "devices"})
@@ -51,7 +47,7 @@ class MXNetEngine(Engine):
         return as_value(tensor).asnumpy()
 
     def is_tensor(self, value: Any) -> bool:
-        return isinstance(value, (Value, mx.nd.NDArray))
+        return isinstance(value, Value)
 
     def as_dtype(self, tensor: Any, dtype: str) -> Any:
         value = as_value(tensor)
@@ -98,11 +94,7 @@ class MXNetEngine(Engine):
         return Compiled(self, program, options.get("device"))
 
     def execute(self, program: FlatProgram) -> CompiledProgram:
-        interpreter = Interpreter(self, program)
-        return lambda *inputs: [outward(as_value(r)) for r in interpreter(*map(self._own, inputs))]
-
-    def _own(self, value: Any) -> Any:
-        return as_value(value) if isinstance(value, mx.nd.NDArray) else value
+        return Interpreter(self, program)
 
     def body(self, program: FlatProgram) -> Any:
         return Compiled(self, program).run_native

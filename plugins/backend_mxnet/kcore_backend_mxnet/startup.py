@@ -34,7 +34,9 @@ def import_mxnet() -> Any:
             import_module("mxnet")
     mx = sys.modules["mxnet"]
     if tuple(mx.__version__.split(".")[:2]) != ("1", "9"):
-        raise ImportError(f"MXNet {mx.__version__} is installed; the engine needs 1.9: pip install mxnet==1.9.1")
+        raise ImportError(
+            f"MXNet {mx.__version__} is installed; the engine needs 1.9: pip install mxnet==1.9.1"
+        )
     return mx
 
 

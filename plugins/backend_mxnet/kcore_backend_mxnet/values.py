@@ -12,10 +12,13 @@ import math
 import threading
 from typing import Any
 
-import mxnet as mx
 import numpy as np
 
 from kcore.backend.declare import operation
+
+from .startup import import_mxnet
+
+mx = import_mxnet()
 
 HELD = {
     "bool": "float32", "float16": "float32", "bfloat16": "float32", "float32": "float32", "float64": "float64",
@@ -83,6 +86,20 @@ class Value:
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         array = self.asnumpy()
         return array if dtype is None else array.astype(dtype)
+
+    @property
+    def native(self) -> Any:
+        """The mx.nd array that holds it, of shape (1,) for (), of MXNet's type for it."""
+        return raw(self)
+
+    def __len__(self) -> int:
+        return self.shape[0]
+
+    def __iter__(self) -> Any:
+        return iter(self.asnumpy())
+
+    def __getitem__(self, key: Any) -> Any:
+        return self.asnumpy()[key]
 
     def __float__(self) -> float:
         return float(self.asnumpy().reshape(()))
@@ -179,10 +196,3 @@ def uniform(value: Value) -> Any:
     number = float(number) if isinstance(number, bool) else number
     fits = math.isfinite(number) and (isinstance(number, float) or abs(number) < 2**31)
     return number if fits else None
-
-
-def outward(value: Value) -> Any:
-    """A result for users: an mx.nd array where MXNet has one of that shape and type."""
-    if value.known or not value.shape or HELD[value.dtype] != value.dtype:
-        return value
-    return value.data

@@ -5,7 +5,11 @@ from .wrapping import wrapped
 
 _SUBJECTS = (elements, reductions, shapes, places, linear, convolution)
 PRIMITIVES = {
-    **{name: wrapped(name, function) for subject in _SUBJECTS for name, function in subject.PRIMITIVES.items()},
+    **{
+        name: wrapped(name, function)
+        for subject in _SUBJECTS
+        for name, function in subject.PRIMITIVES.items()
+    },
     **hosted.PRIMITIVES,
 }
 FUSED = {**elements.FUSED, **convolution.FUSED}

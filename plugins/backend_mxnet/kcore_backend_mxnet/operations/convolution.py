@@ -80,8 +80,8 @@ def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilatio
     amounts = all_padding_amounts(spatial, size, strides, dilation, padding)
     data = channels_first(g)
     F = of(data)
-    if len(size) == 3:
-        return _back_to_volume(g, weight, channels, spatial, size, strides, dilation, amounts, groups)
+    if len(size) == 3 or all(s == 1 for s in strides):
+        return _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups)
     even = _even(amounts)
     pads = tuple(a for a, _ in amounts) if even else (0,) * len(size)
     wanted = [d if even else d + a + b for d, (a, b) in zip(spatial, amounts, strict=True)]
@@ -105,25 +105,34 @@ def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilatio
     return Value(None, (g.shape[0], *spatial, channels), g.dtype, first=made)
 
 
-def _back_to_volume(g, weight, channels, spatial, size, strides, dilation, amounts, groups):
-    """The same for three dimensions, which MXNet's Deconvolution lacks on the CPU: a convolution of `g`, its
-    elements `strides` apart, with the kernel turned round."""
+def _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups):
+    """The same as a convolution of `g`, its elements `strides` apart, with the kernel turned round.
+
+    MXNet's Deconvolution knows no three dimensions on the CPU, and fails on weights that a convolution of the same
+    graph has laid out for itself.
+    """
     data = channels_first(g)
     F = of(data)
     spaced = [(n - 1) * s + 1 for n, s in zip(g.shape[1:-1], strides, strict=True)]
     if any(s > 1 for s in strides):
         whole = (g.shape[0], g.shape[-1], *spaced)
-        data = assigned(F, filled(F, whole, 0.0, g.dtype, data), data, (0,) * 5, whole, (1, 1, *strides))
+        data = assigned(
+            F, filled(F, whole, 0.0, g.dtype, data), data, (0,) * len(whole), whole, (1, 1, *strides)
+        )
     around = []
     for n, d, k, dil, (before, _) in zip(spaced, spatial, size, dilation, amounts, strict=True):
         reach = (k - 1) * dil
         around.append((reach - before, d + before - n))
     cropped = [(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(spaced, around, strict=True)]
     if any((a, b) != (0, n) for n, (a, b) in zip(spaced, cropped, strict=True)):
-        data = F.slice(data, begin=(0, 0, *(a for a, _ in cropped)), end=(*data_shape(g), *(b for _, b in cropped)))
+        data = F.slice(
+            data,
+            begin=(0, 0, *(a for a, _ in cropped)),
+            end=(g.shape[0], g.shape[-1], *(b for _, b in cropped)),
+        )
     shape = (g.shape[0], g.shape[-1], *(b - a for a, b in cropped))
     data = padded_first(data, shape, [(max(a, 0), max(b, 0)) for a, b in around], dtype=g.dtype)
-    turned = F.reverse(weight, axis=(2, 3, 4))  # (out, in / groups, *size)
+    turned = F.reverse(weight, axis=tuple(range(2, 2 + len(size))))  # (out, in / groups, *size)
     per_group = g.shape[-1] // groups
     turned = turned.reshape((groups, per_group, channels // groups, *size))
     turned = F.transpose(turned.reshape((groups, per_group, channels // groups, -1)), axes=(0, 2, 1, 3))
@@ -134,14 +143,16 @@ def _back_to_volume(g, weight, channels, spatial, size, strides, dilation, amoun
     return Value(None, (g.shape[0], *spatial, channels), g.dtype, first=made)
 
 
-def data_shape(g):
-    """Batch and channels."""
-    return g.shape[0], g.shape[-1]
+def _own_weight(kernel):
+    """`_weight`, made on another way: MXNet merges equal expressions, and this one must not be a convolution's."""
+    data, (channels, filters) = raw(kernel), kernel.shape[-2:]
+    made = of(data).transpose(data.reshape((-1, channels, filters)), axes=(2, 1, 0))
+    return made.reshape((filters, channels, *kernel.shape[:-2]))
 
 
 def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     size, channels = kernel.shape[:-2], kernel.shape[-2]
-    return _back_to_input(g, _weight(kernel), channels, tuple(spatial), size, strides, padding, dilation)
+    return _back_to_input(g, _own_weight(kernel), channels, tuple(spatial), size, strides, padding, dilation)
 
 
 def _columns(x, size, strides, padding, dilation):
@@ -197,6 +208,33 @@ def depthwise_convolution_transpose(g, kernel, spatial, strides, padding, dilati
     size, channels = kernel.shape[:-2], kernel.shape[-2]
     weight = _depthwise_weight(kernel)
     return _back_to_input(g, weight, channels, tuple(spatial), size, strides, padding, dilation, channels)
+
+
+def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation):
+    """One and two dimensions by columns; three by one product for each place of the window."""
+    channels = x.shape[-1]
+    multiplier, count = g.shape[-1] // channels, math.prod(size)
+    arriving = channels_first(g)
+    F = of(arriving)
+    rows = arriving.reshape((g.shape[0] * channels, multiplier, -1))
+    if len(size) < 3:
+        columns = _columns(x, size, strides, padding, dilation).reshape((x.shape[0] * channels, count, -1))
+        made = F.batch_dot(columns, rows, transpose_b=True)
+    else:
+        amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
+        data = padded_first(channels_first(x), _first_shape(x.shape), amounts, dtype=x.dtype)
+        parts = []
+        for _, (_, *cuts) in positions(size, strides, dilation, g.shape[1:-1]):
+            begin, end = (
+                (0, 0, *(c.start or 0 for c in cuts)),
+                (*_first_shape(x.shape)[:2], *(c.stop for c in cuts)),
+            )
+            part = F.slice(data, begin=begin, end=end, step=(1, 1, *(c.step or 1 for c in cuts)))
+            part = part.reshape((x.shape[0] * channels, 1, -1))
+            parts.append(F.batch_dot(part, rows, transpose_b=True))
+        made = F.concat(*parts, dim=1) if len(parts) > 1 else parts[0]
+    made = F.sum(made.reshape((x.shape[0], channels, count, multiplier)), axis=0)
+    return F.transpose(made, axes=(1, 0, 2)).reshape((*size, channels, multiplier))
 
 
 # windows --------------------------------------------------------------------------------------------------------
@@ -256,6 +294,6 @@ FUSED = {
     f.__name__: wrapped(f.__name__, f)
     for f in (
         convolution, convolution_transpose, convolution_kernel_gradient, depthwise_convolution,
-        depthwise_convolution_transpose,
+        depthwise_convolution_transpose, depthwise_convolution_kernel_gradient,
     )
 }  # fmt: skip

@@ -4,12 +4,10 @@ from __future__ import annotations
 
 import math
 
-import mxnet as mx
-
 from kcore import dtypes
 from kcore.shapes import broadcast, broadcast_shapes
 
-from ..values import HELD, Value, constant, of, raw, uniform
+from ..values import HELD, Value, constant, mx, of, raw, uniform
 from .wrapping import spread, wrapped
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -212,8 +210,10 @@ def atan2(y, x):
     shape = broadcast(y, x)
     a, b = spread(y, shape), spread(x, shape)
     F = of(a)
-    made = F.np.arctan2(a.as_np_ndarray(), b.as_np_ndarray()) if F is mx.sym else mx.np.arctan2(
-        a.as_np_ndarray(), b.as_np_ndarray()
+    made = (
+        F.np.arctan2(a.as_np_ndarray(), b.as_np_ndarray())
+        if F is mx.sym
+        else mx.np.arctan2(a.as_np_ndarray(), b.as_np_ndarray())
     )
     return made.as_nd_ndarray()
 
@@ -247,7 +247,7 @@ def comparing(name, swapped):
             number = None
         lead = _layout_of(x, y)
         if lead is x and number is not None:
-            made = getattr(mx.sym if isinstance(x.first, mx.sym.Symbol) else mx.nd, "_internal")
+            made = (mx.sym if isinstance(x.first, mx.sym.Symbol) else mx.nd)._internal
             made = getattr(made, f"_{name}_scalar")(x.first, scalar=number)
             return Value(None, x.shape, "bool", first=_truth_held(made, x.dtype))
         if number is not None and x.shape == shape and not x.known:

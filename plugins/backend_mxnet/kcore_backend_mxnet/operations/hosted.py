@@ -12,7 +12,7 @@ import numpy as np
 from kcore.backend.declare import operation
 
 from ..values import Value, as_value, constant, of, raw, running
-from .wrapping import arguments_of, inferred
+from .wrapping import arguments_of
 
 
 def by_meaning(name):
@@ -84,4 +84,9 @@ NAMES = (
     "cholesky", "inverse", "solve", "svd", "qr", "random_uniform", "random_normal", "ctc_greedy", "ctc_beam",
     "scatter_update",
 )  # fmt: skip
-PRIMITIVES = {**{name: by_meaning(name) for name in NAMES}, "scan": scan, "while_loop": while_loop, "cond": cond}
+PRIMITIVES = {
+    **{name: by_meaning(name) for name in NAMES},
+    "scan": scan,
+    "while_loop": while_loop,
+    "cond": cond,
+}

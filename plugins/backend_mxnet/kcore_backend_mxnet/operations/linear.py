@@ -8,7 +8,7 @@ from kcore.shapes import broadcast_shapes
 
 from ..values import HELD, Value, constant, of, raw
 from .elements import FLOATS, converted
-from .wrapping import reshaped, spread
+from .wrapping import spread
 
 
 def _matrix(value):

@@ -95,7 +95,9 @@ def scatter_add(x, indices, updates):
 def argsort(x, axis=-1, descending=False):
     data = raw(x)
     F = of(data)
-    return F.cast(F.argsort(data, axis=normalize_axis(axis, x.ndim), is_ascend=not descending, dtype="int32"), "int64")
+    return F.cast(
+        F.argsort(data, axis=normalize_axis(axis, x.ndim), is_ascend=not descending, dtype="int32"), "int64"
+    )
 
 
 PRIMITIVES = {

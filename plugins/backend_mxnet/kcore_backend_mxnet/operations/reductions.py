@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import mxnet as mx
-
 from kcore.shapes import normalize_axes, normalize_axis
 
-from ..values import HELD, Value, of, raw
+from ..values import of, raw
 from .elements import FLOATS
 from .wrapping import reshaped
 
@@ -14,7 +12,11 @@ from .wrapping import reshaped
 def _reducing(name):
     def run(x, axis=None, keepdims=False):
         axes = normalize_axes(axis, x.ndim)
-        if x.first is not None and x._data is None and axes == tuple(i for i in range(x.ndim) if i != x.ndim - 1):
+        if (
+            x.first is not None
+            and x._data is None
+            and axes == tuple(i for i in range(x.ndim) if i != x.ndim - 1)
+        ):
             places = (0, *range(2, x.ndim))
             made = getattr(of(x.first), name)(x.first, axis=places)
             return made.reshape((*(1,) * (x.ndim - 1), -1)) if keepdims else made
@@ -60,7 +62,9 @@ def _place(name):
             wrong = F.cast(data != data, "float32")
             some = F.max(wrong, axis=axis, keepdims=True)
             plain = getattr(F, name)(data, axis=axis, keepdims=True)
-            made = F.where(some, F.cast(F.argmax(wrong, axis=axis, keepdims=True), "float32"), F.cast(plain, "float32"))
+            made = F.where(
+                some, F.cast(F.argmax(wrong, axis=axis, keepdims=True), "float32"), F.cast(plain, "float32")
+            )
         else:
             made = getattr(F, name)(F.cast(data, "float64"), axis=axis, keepdims=True)
         made = F.cast(made, "int64")

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import mxnet as mx
 import numpy as np
 
-from kcore.shapes import reshaped as reshaped_shape
 from kcore.shapes import normalize_axis
+from kcore.shapes import reshaped as reshaped_shape
 
-from ..values import HELD, Value, constant, of, raw
+from ..values import HELD, Value, constant, mx, of, raw
 from .wrapping import reshaped, spread
 
 
@@ -119,7 +118,9 @@ def pad(x, paddings, value=0.0):
     shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
     base = filled(F, shape, value, x.dtype, data)
     begin = tuple(a for a, _ in paddings)
-    return assigned(F, base, data, begin, tuple(a + d for a, d in zip(begin, x.shape, strict=True)), (1,) * x.ndim)
+    return assigned(
+        F, base, data, begin, tuple(a + d for a, d in zip(begin, x.shape, strict=True)), (1,) * x.ndim
+    )
 
 
 def concatenate(tensors, axis=-1):

@@ -62,7 +62,8 @@ def on_numpy(op: Any, tensors: Sequence[Any], attributes: dict[str, Any]) -> Any
         return Placeholder(value.shape, value.dtype)
 
     put = [
-        None if t is None else [holder(v) for v in t] if isinstance(t, (list, tuple)) else holder(t) for t in tensors
+        None if t is None else [holder(v) for v in t] if isinstance(t, (list, tuple)) else holder(t)
+        for t in tensors
     ]
     inputs = flat(put)
     made = op.symbolic(arguments_of(op, put, attributes))
@@ -74,7 +75,9 @@ def on_numpy(op: Any, tensors: Sequence[Any], attributes: dict[str, Any]) -> Any
     return wrapped if many else wrapped[0]
 
 
-def wrapped(name: str, function: Callable[..., Any], infer: Callable[..., Any] | None = None) -> Callable[..., Any]:
+def wrapped(
+    name: str, function: Callable[..., Any], infer: Callable[..., Any] | None = None
+) -> Callable[..., Any]:
     """`function` of values that gives what MXNet computed, as a function of the contract.
 
     `infer` gives (shape, type) where the operation has no rule of its own.

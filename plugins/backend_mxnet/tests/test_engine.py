@@ -1,0 +1,242 @@
+"""What the engine promises beyond the conformance kit."""
+
+import os
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from kcore_backend_mxnet.compiled import Compiled, Piece
+from kcore_backend_mxnet.startup import import_mxnet
+
+import kcore
+from kcore import backend as K
+from kcore.errors import ArgumentError
+from kcore.kernel.context import engine
+from kcore.layers import LSTM, Conv2D, Dense, Dropout, Flatten
+from kcore.models import Sequential
+
+mx = import_mxnet()
+ROWS = 70  # with batches of 16 the last one is smaller
+
+
+def data(seed=0, features=6, classes=3):
+    random = np.random.RandomState(seed)
+    return random.randn(ROWS, features).astype("float32"), np.eye(classes, dtype="float32")[
+        random.randint(0, classes, ROWS)
+    ]
+
+
+def made(backend="mxnet", dropout=0.0, **options):
+    kcore.set_seed(3)
+    with kcore.use_backend(backend):
+        model = Sequential(
+            [Dense(8, activation="tanh", input_shape=(6,)), Dropout(dropout), Dense(3, activation="softmax")]
+        )
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy"], **options)
+    return model
+
+
+def fitted(model, epochs=2, **options):
+    x, y = data()
+    np.random.seed(5)
+    history = model.fit(x, y, batch_size=16, epochs=epochs, verbose=0, **options)
+    return history.history["loss"], model.get_weights()
+
+
+def run(code):
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-c", code], capture_output=True, text=True, env={**os.environ}
+    )
+    assert done.returncode == 0, done.stderr
+    return done
+
+
+def test_the_plugin_is_announced_without_mxnet():
+    run(
+        "import kcore_backend_mxnet, kcore.layers, sys\nkcore_backend_mxnet.kcore_backends()\n"
+        "assert 'mxnet' not in sys.modules"
+    )
+
+
+def test_choosing_the_engine_is_quiet_and_leaves_numpy_as_it_was():
+    done = run(
+        "import numpy as np\nbefore = set(vars(np))\n"
+        "import kcore, sys\nfrom kcore.kernel.context import engine\nengine('mxnet').devices()\n"
+        "assert 'mxnet' in sys.modules\nadded = set(vars(np)) - before\n"
+        "assert not added & {'bool', 'PZERO', 'alltrue', 'NaN'}, added"
+    )
+    assert done.stderr == "" and done.stdout == ""
+
+
+def test_a_parameter_server_is_not_started_by_accident():
+    code = "from kcore_backend_mxnet.startup import import_mxnet\nimport_mxnet()"
+    environment = {**os.environ, "DMLC_ROLE": "server"}
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
+    assert done.returncode == 1 and "DMLC_ROLE=server" in done.stderr
+
+
+def test_a_training_step_is_one_graph_and_one_more_for_the_smaller_batch():
+    model = made()
+    fitted(model)
+    step = next(s for key, s in model._steps._made.items() if key[0] == "train").compiled
+    assert isinstance(step, Compiled)
+    (piece,) = step._layout.steps
+    assert isinstance(piece, Piece) and len(piece._made) == 2
+    fitted(model)
+    assert len(piece._made) == 2
+
+
+def test_the_same_losses_and_dropout_as_on_numpy():
+    for dropout in (0.0, 0.4):
+        ours, theirs = fitted(made(dropout=dropout), 5), fitted(made("numpy", dropout=dropout), 5)
+        np.testing.assert_allclose(ours[0], theirs[0], rtol=1e-4)
+
+
+@pytest.mark.parametrize("options", [{"run_eagerly": True}, {"jit_compile": False}])
+def test_ways_to_run_agree(options):
+    usual, other = fitted(made()), fitted(made(**options))
+    np.testing.assert_allclose(usual[0], other[0], rtol=1e-5)
+
+
+def test_convolutions_learn_the_same():
+    x = np.random.RandomState(0).randn(40, 8, 8, 2).astype("float32")
+    y = np.eye(3)[np.random.RandomState(1).randint(0, 3, 40)]
+
+    def losses(backend):
+        kcore.set_seed(0)
+        with kcore.use_backend(backend):
+            model = Sequential(
+                [
+                    Conv2D(4, 3, strides=2, padding="same", activation="relu", input_shape=(8, 8, 2)),
+                    Conv2D(4, 3, padding="same", activation="relu"),
+                    Flatten(),
+                    Dense(3),
+                ]
+            )
+        model.compile("sgd", "mse")
+        return model.fit(x, y, batch_size=16, epochs=3, shuffle=False, verbose=0).history["loss"]
+
+    np.testing.assert_allclose(losses("mxnet"), losses("numpy"), rtol=1e-4)
+
+
+def test_channels_are_turned_twice_in_a_stack_of_convolutions():
+    with kcore.use_backend("mxnet"):
+        stack = [Conv2D(4, 3, padding="same", activation="relu", input_shape=(8, 8, 2))]
+        model = Sequential([*stack, *(Conv2D(4, 3, padding="same", activation="relu") for _ in range(3))])
+    model.predict(np.zeros((2, 8, 8, 2), "float32"))
+    step = next(s for key, s in model._steps._made.items() if key[0] == "predict").compiled
+    graph = next(iter(step._layout.steps[0]._made.values()))
+    nodes = graph.nodes()
+    activations = [
+        n for n in nodes if n["op"] == "transpose" and n["attrs"]["axes"] in ("(0, 3, 1, 2)", "(0, 2, 3, 1)")
+    ]
+    assert len(activations) == 2
+
+
+def test_training_goes_on_where_it_stood_on_another_engine():
+    stayed, moved = made(), made()
+    fitted(stayed, 3)
+    fitted(moved, 3)
+    x, y = data()
+    moved.to_backend("numpy")
+    losses = []
+    for model in (stayed, moved):
+        np.random.seed(9)
+        losses.append(model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    moved.to_backend("mxnet")
+    np.random.seed(9)
+    assert np.isfinite(moved.fit(x, y, batch_size=16, verbose=0).history["loss"]).all()
+
+
+def test_long_loops_run_step_by_step(monkeypatch):
+    x = np.random.RandomState(0).randn(8, 12, 3).astype("float32")
+
+    def losses():
+        kcore.set_seed(2)
+        with kcore.use_backend("mxnet"):
+            model = Sequential([LSTM(4, input_shape=(12, 3)), Dense(1)])
+        model.compile("adam", "mse")
+        return model.fit(x, x[:, 0, :1], epochs=3, verbose=0).history["loss"]
+
+    laid_out = losses()
+    monkeypatch.setattr("kcore_backend_mxnet.compiled.UNROLLED", 10)
+    np.testing.assert_allclose(losses(), laid_out, rtol=1e-5)
+
+
+# MXNet's own mx.nd.array meets a newer SciPy
+@pytest.mark.filterwarnings("ignore:Please import `csr_matrix`")
+def test_native_arrays_are_data():
+    x, y = data()
+    model = made()
+    expected = model.predict(x)
+    np.testing.assert_array_equal(model.predict(mx.nd.array(x)), expected)
+    with kcore.use_backend("mxnet"):
+        doubled = K.eval(K.variable(mx.nd.array(x)) * 2.0)
+    np.testing.assert_allclose(doubled, x * 2)
+    assert isinstance(model.trainable_weights[0].native.native, mx.nd.NDArray)
+
+
+def test_values_without_axes_or_elements_and_narrow_types():
+    home = engine("mxnet")
+    for array in (
+        np.float32(3),
+        np.zeros((0, 2), "float64"),
+        np.array([True, False]),
+        np.array([2, 250], "uint8"),
+    ):
+        array = np.asarray(array)
+        back = home.to_numpy(home.from_numpy(array, array.dtype.name))
+        assert back.dtype == array.dtype and back.shape == array.shape
+        np.testing.assert_array_equal(back, array)
+
+
+def test_half_precision_is_rounded_where_it_is_cast():
+    with kcore.use_backend("mxnet"):
+        found = K.cast(np.array([1.0001, 2.5], "float32"), "float16")
+    assert np.asarray(found).dtype == np.float16
+    np.testing.assert_array_equal(np.asarray(found), np.array([1.0001, 2.5], "float16"))
+
+
+def test_threads():
+    model = made()
+    x, _ = data()
+    expected, found = model.predict(x), []
+
+    def work():
+        found.extend(model.predict(x) for _ in range(10))
+
+    threads = [threading.Thread(target=work) for _ in range(3)]
+    for t in threads:
+        t.start()
+    for t in threads:
+        t.join()
+    assert len(found) == 30 and all(np.array_equal(p, expected) for p in found)
+
+
+def test_devices():
+    with kcore.use_backend("mxnet"):
+        assert "cpu:0" in kcore.devices()
+        with kcore.device("cpu:0"):
+            model = made()
+        assert len(fitted(model)[0]) == 2
+        with pytest.raises(ArgumentError, match="no device 'gpu:7'"), kcore.device("gpu:7"):
+            pass
+
+
+def test_memory_stays_flat():
+    resource = pytest.importorskip("resource")
+    x, y = data()
+    model = made()
+
+    def calls(n):
+        for _ in range(n):
+            model.predict(x[:1])
+            model.train_on_batch(x[:16], y[:16])
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+    before = calls(200)
+    grown = calls(600) - before
+    assert grown < 8_000, f"{grown} KiB more after 600 calls of each"
