@@ -18,7 +18,7 @@ from ..kernel.registry import registries
 def adapted(data: Any) -> Any:
     """`data`, or the adapter of a plug-in around it."""
     known = (np.ndarray, list, tuple, Mapping, str, bytes)
-    if data is None or isinstance(data, known) or hasattr(data, "__next__"):
+    if data is None or isinstance(data, known):
         return data
     if hasattr(data, "shape") or getattr(data, "use_sequence_api", False):
         return data

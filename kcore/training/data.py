@@ -44,6 +44,8 @@ def as_array(value: Any, title: str) -> np.ndarray:
     """A NumPy array from whatever holds rows: arrays, lists, data frames and series, sparse rows."""
     if hasattr(value, "toarray"):  # SciPy's sparse matrices
         value = value.toarray()
+    if hasattr(value, "asnumpy"):  # arrays of some engines, which NumPy takes for sequences
+        value = value.asnumpy()
     try:
         array = np.asarray(value)
         if array.dtype == object and hasattr(

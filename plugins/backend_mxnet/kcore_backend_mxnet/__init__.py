@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from kcore.spi import BackendSpec, hookimpl
+from kcore.spi import BackendSpec, DataAdapterSpec, hookimpl
 
 KCORE_API = 1
 __version__ = "0.1.0"
@@ -24,3 +24,8 @@ def kcore_backends() -> list[BackendSpec]:
             needs=("mxnet",),
         )
     ]
+
+
+@hookimpl
+def kcore_data_adapters() -> list[DataAdapterSpec]:
+    return [DataAdapterSpec(name="mxnet_iterator", target="kcore_backend_mxnet.data:DataIterAdapter")]

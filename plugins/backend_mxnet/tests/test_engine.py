@@ -179,6 +179,21 @@ def test_native_arrays_are_data():
     assert isinstance(model.trainable_weights[0].native.native, mx.nd.NDArray)
 
 
+@pytest.mark.filterwarnings("ignore:Please import `csr_matrix`")
+@pytest.mark.parametrize("kind", ["DataIter", "DataLoader"])
+def test_iterators_and_loaders_are_data(kind):
+    x, y = data()
+    if kind == "DataIter":
+        batches = mx.io.NDArrayIter(x, y, batch_size=16)  # fills up the last batch: those rows do not count
+    else:
+        batches = mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(x, y), batch_size=16)
+    one, other = made(), made()
+    by_batches = one.fit(batches, epochs=2, verbose=0).history["loss"]
+    np.random.seed(5)
+    by_arrays = other.fit(x, y, batch_size=16, epochs=2, shuffle=False, verbose=0).history["loss"]
+    np.testing.assert_allclose(by_batches, by_arrays, rtol=1e-5)
+
+
 def test_values_without_axes_or_elements_and_narrow_types():
     home = engine("mxnet")
     for array in (
