@@ -24,6 +24,11 @@ def get_custom_objects() -> dict[str, Any]:
     return _global
 
 
+def scoped() -> tuple[Mapping[str, Any], ...]:
+    """The tables of the custom scopes around here, innermost first."""
+    return _scoped.get()
+
+
 class CustomObjectScope:
     """`with CustomObjectScope({"Scale": Scale}):` makes the user's own names known inside."""
 

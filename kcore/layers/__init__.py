@@ -14,6 +14,7 @@ from . import (
     core,
     embeddings,
     legacy,
+    legacy_recurrent,
     local,
     merge,
     noise,
@@ -28,8 +29,8 @@ from .legacy import AtrousConvolution1D, AtrousConvolution2D
 from .merge import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 
 _FAMILIES = (
-    advanced_activations, convolutional, convolutional_recurrent, core, embeddings, legacy, local, merge, noise,
-    normalization, pooling, recurrent, recurrent_cells, wrappers,
+    advanced_activations, convolutional, convolutional_recurrent, core, embeddings, legacy, legacy_recurrent,
+    local, merge, noise, normalization, pooling, recurrent, recurrent_cells, wrappers,
 )  # fmt: skip
 cudnn_recurrent = recurrent  # Keras 2's path to CuDNNGRU and CuDNNLSTM
 

@@ -19,6 +19,7 @@ from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
 from ..errors import ArgumentError, DataError, ShapeError
 from ..shapes import describe
+from .spellings import SPELLINGS, read_old_spellings
 
 
 def to_list(value: Any) -> list[Any]:
@@ -151,6 +152,11 @@ class Layer:
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype")
         self.dtype: str = canonical(dtype) if dtype is not None else K.floatx()
         self._initial_weights = kwargs.get("weights")
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if cls.__name__ in SPELLINGS and cls.__module__.startswith(__package__):
+            cls.__init__ = read_old_spellings(cls.__name__, cls.__init__)  # type: ignore[method-assign]
 
     # attributes: layers and variables set on a layer belong to it -----------------------------------------------
     def _set(self, name: str, value: Any) -> None:

@@ -12,6 +12,7 @@ from ..backend.recording import record, recorder
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import as_update
 from ..errors import ArgumentError
+from ..layers.base import Layer
 from ..losses import (
     as_value,
     broadcast_weights,
@@ -83,7 +84,7 @@ def _held_type(array):
     return K.floatx() if array.dtype.kind == "f" else array.dtype.name
 
 
-class Metric:
+class Metric(Layer):
     """Base of stateful metrics.
 
     A subclass makes its variables in the constructor (`add_weight`) and defines `update_state`, which returns
@@ -102,9 +103,9 @@ class Metric:
         if name is None:
             prefix = _snake_case(type(self).__name__)
             name = f"{prefix}_{K.get_uid(prefix)}"
-        self.name = name
-        self.dtype = K.floatx() if dtype is None else dtype
-        self.updates = []
+        super().__init__(name=name, dtype=dtype)
+        self.stateful = self.built = True
+        self._written: list = []  # by the calls on symbolic tensors
 
     def __new__(cls, *args, **kwargs):
         made = super().__new__(cls)
@@ -125,7 +126,7 @@ class Metric:
             return self.result()
         if recorder() is not None:
             return self.result()  # made after the updates, so it reads what they wrote
-        self.updates.extend(updates)
+        self._written.extend(updates)
         result = self.result_after(updates)
         result._metric_obj = self
         return result
@@ -159,6 +160,10 @@ class Metric:
     def reset_states(self):
         """Sets the state to zeros. Called when an epoch starts."""
         K.batch_set_value([(w, np.zeros(w.shape)) for w in self.weights])
+
+    @property
+    def updates(self):
+        return self._written
 
     @property
     def weights(self):

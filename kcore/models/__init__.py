@@ -1,9 +1,18 @@
 """Models: `Sequential`, the functional and subclassed `Model`, and ways to make them again."""
 
-from ..layers.base import Input
+from ..layers.base import Input, InputLayer
 from .clone import clone_model
 from .model import Model, model_from_config, model_from_json
 from .network import Network
 from .sequential import Sequential
 
-__all__ = ["Input", "Model", "Network", "Sequential", "clone_model", "model_from_config", "model_from_json"]
+__all__ = [
+    "Input",
+    "InputLayer",
+    "Model",
+    "Network",
+    "Sequential",
+    "clone_model",
+    "model_from_config",
+    "model_from_json",
+]

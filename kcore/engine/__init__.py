@@ -1,0 +1,7 @@
+"""The path by which Keras 2's users import the parts of models: `from kcore.engine import Layer, InputSpec`.
+
+(What computes is in `kcore.engines`, and in plug-ins.)
+"""
+
+from ..layers.base import Input, InputLayer, InputSpec, Layer, Node
+from ..models import Model, Network, Sequential

@@ -1,0 +1,3 @@
+"""Keras 2's path `keras.engine.base_layer`."""
+
+from . import InputSpec, Layer, Node

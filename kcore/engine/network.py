@@ -1,0 +1,3 @@
+"""Keras 2's path `keras.engine.network`."""
+
+from . import Network

@@ -1,0 +1,102 @@
+"""`get_file`: a file from the net, kept in a cache, checked, and unpacked if asked for."""
+
+import hashlib
+import os
+import shutil
+import tarfile
+import tempfile
+import urllib.request
+import zipfile
+from pathlib import Path
+
+from ..errors import ArgumentError, DataError
+
+_ALGORITHMS = {"sha256": "sha256", "md5": "md5"}
+_ARCHIVES = {"tar": ("tar",), "zip": ("zip",), "auto": ("tar", "zip")}
+
+
+def get_file(
+    fname, origin, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",
+    extract=False, archive_format="auto", cache_dir=None,
+):  # fmt: skip
+    """The path of the file at the address `origin`, fetched once into `cache_dir`/`cache_subdir`/`fname`.
+
+    cache_dir: KCORE_HOME or ~/.kcore by default. file_hash: the file's sha256 or md5 in hexadecimal; a kept file
+    with another one is fetched again. untar: `fname` names the folder that `fname`.tar.gz unpacks to, whose path is
+    given back. extract: the archive is unpacked beside itself. Members that would lie outside are refused.
+    Raises DataError if what was fetched has another hash, OSError if it cannot be fetched.
+    """
+    folder = _cache_folder(cache_dir) / cache_subdir
+    folder.mkdir(parents=True, exist_ok=True)
+    if md5_hash is not None and file_hash is None:
+        file_hash, hash_algorithm = md5_hash, "md5"
+    unpacked = folder / fname
+    path = unpacked.with_name(unpacked.name + ".tar.gz") if untar else unpacked
+    if not _is_good(path, file_hash, hash_algorithm):
+        _fetch(origin, path, file_hash, hash_algorithm)
+    if untar:
+        if not unpacked.exists():
+            _unpack(path, folder, "tar")
+        return str(unpacked)
+    if extract:
+        _unpack(path, folder, archive_format)
+    return str(path)
+
+
+def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
+    """Whether the file has this hash: 'sha256', 'md5', or 'auto', which goes by the length of `file_hash`."""
+    if algorithm == "auto":
+        algorithm = "sha256" if len(file_hash) == 64 else "md5"
+    if algorithm not in _ALGORITHMS:
+        raise ArgumentError(f"algorithm is 'auto', 'sha256' or 'md5'; {algorithm!r} was given.")
+    digest = hashlib.new(algorithm, usedforsecurity=False)
+    with open(fpath, "rb") as file:
+        while chunk := file.read(chunk_size):
+            digest.update(chunk)
+    return digest.hexdigest() == str(file_hash).lower()
+
+
+def _cache_folder(given):
+    if given is not None:
+        return Path(given).expanduser()
+    return Path(os.environ.get("KCORE_HOME") or Path.home() / ".kcore")
+
+
+def _is_good(path, file_hash, algorithm):
+    return path.is_file() and (file_hash is None or validate_file(path, file_hash, algorithm))
+
+
+def _fetch(origin, path, file_hash, algorithm):
+    """Fetches into a temporary file, checks that, and only then puts it in place."""
+    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
+    try:
+        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(origin) as answer:
+            shutil.copyfileobj(answer, file)
+        if file_hash is not None and not validate_file(temporary, file_hash, algorithm):
+            raise DataError(
+                f"{origin} was fetched, but it does not have the hash {file_hash}: another file, or damaged on the "
+                "way. Nothing was kept."
+            )
+        os.replace(temporary, path)
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _unpack(path, folder, archive_format):
+    """Unpacks an archive of the formats that `archive_format` names; what is none is left as it is."""
+    if archive_format is None:
+        return False
+    kinds = [archive_format] if isinstance(archive_format, str) else archive_format
+    for kind in [k for name in kinds for k in _ARCHIVES.get(name, (name,))]:
+        if kind == "tar" and tarfile.is_tarfile(path):
+            with tarfile.open(path) as archive:
+                archive.extractall(folder, filter="data")
+            return True
+        if kind == "zip" and zipfile.is_zipfile(path):
+            with zipfile.ZipFile(path) as archive:
+                archive.extractall(folder)  # leaves out drives and ".."
+            return True
+        if kind not in ("tar", "zip"):
+            raise ArgumentError(f"archive_format is 'auto', 'tar', 'zip' or None; {kind!r} was given.")
+    return False

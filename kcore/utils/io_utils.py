@@ -1,0 +1,15 @@
+"""HDF5 and questions to the user, by Keras 2's path."""
+
+import sys
+
+from .hdf5 import HDF5Matrix
+
+
+def ask_to_proceed_with_overwrite(filepath):
+    """Asks on the terminal whether the file may be overwritten; True for y. No where nobody can answer."""
+    if sys.stdin is None or not sys.stdin.isatty():
+        return False
+    answer = ""
+    while answer not in ("y", "n"):
+        answer = input(f"{filepath} exists. Overwrite it? [y/n] ").strip().lower()
+    return answer == "y"
