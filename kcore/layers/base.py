@@ -119,6 +119,8 @@ class Layer:
     `get_config()`. Called on symbolic tensors a layer extends the graph; called on arrays it computes.
     """
 
+    _is_part = True  # set on another layer it is part of it, with its weights; metrics are not
+
     def __init__(self, **kwargs: Any) -> None:
         self._set("_tracked", [])
         self._trainable_weights: list[Variable] = []
@@ -597,12 +599,12 @@ _UNTRACKED = {"_tracked", "_inbound_nodes", "_outbound_nodes", "_array_functions
 
 def _layers_in(value: Any) -> list[Layer]:
     if isinstance(value, Layer):
-        return [value]
-    if isinstance(value, (list, tuple)):
-        return [v for v in value if isinstance(v, Layer)]
-    if isinstance(value, dict):
-        return [v for v in value.values() if isinstance(v, Layer)]
-    return []
+        value = [value]
+    elif isinstance(value, dict):
+        value = value.values()
+    elif not isinstance(value, (list, tuple)):
+        return []
+    return [v for v in value if isinstance(v, Layer) and v._is_part]
 
 
 def _made(item: Any) -> Any:

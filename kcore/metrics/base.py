@@ -95,7 +95,7 @@ class Metric(Layer):
         K.eval(m.result())  # 2.0
     """
 
-    stateful = True
+    _is_part = False
 
     def __init__(self, name=None, dtype=None, **kwargs):
         if kwargs:
