@@ -12,7 +12,8 @@ from kcore.backend.windows import all_padding_amounts, output_lengths, positions
 
 from ..values import Value, of, raw
 from .places import cut
-from .shapes import assigned, filled
+from .shapes import assigned
+from .sums import filled
 from .wrapping import wrapped
 
 
@@ -41,7 +42,7 @@ def padded_first(data, shape, amounts, fill=0.0, dtype="float32"):
     return assigned(F, filled(F, whole, fill, dtype, data), data, begin, end, (1,) * len(whole))
 
 
-def _first_shape(shape):
+def first_shape(shape):
     return (shape[0], shape[-1], *shape[1:-1])
 
 
@@ -55,7 +56,7 @@ def _prepared(x, size, strides, padding, dilation):
     data = channels_first(x)
     if _even(amounts):
         return data, tuple(a for a, _ in amounts)
-    return padded_first(data, _first_shape(x.shape), amounts, dtype=x.dtype), (0,) * len(size)
+    return padded_first(data, first_shape(x.shape), amounts, dtype=x.dtype), (0,) * len(size)
 
 
 def _weight(kernel):
@@ -72,7 +73,18 @@ def convolution(x, kernel, strides, padding, dilation):
         no_bias=True,
     )  # fmt: skip
     lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
-    return Value(None, (x.shape[0], *lengths, kernel.shape[-1]), x.dtype, first=made)
+    result = Value(None, (x.shape[0], *lengths, kernel.shape[-1]), x.dtype, first=made)
+    result.with_bias = lambda bias: of(data).Convolution(
+        data,
+        _weight(kernel),
+        bias,
+        kernel=size,
+        stride=strides,
+        dilate=dilation,
+        pad=pads,
+        num_filter=kernel.shape[-1],
+    )
+    return result
 
 
 def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilation, groups=1):
@@ -222,12 +234,12 @@ def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation
         made = F.batch_dot(columns, rows, transpose_b=True)
     else:
         amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
-        data = padded_first(channels_first(x), _first_shape(x.shape), amounts, dtype=x.dtype)
+        data = padded_first(channels_first(x), first_shape(x.shape), amounts, dtype=x.dtype)
         parts = []
         for _, (_, *cuts) in positions(size, strides, dilation, g.shape[1:-1]):
             begin, end = (
                 (0, 0, *(c.start or 0 for c in cuts)),
-                (*_first_shape(x.shape)[:2], *(c.stop for c in cuts)),
+                (*first_shape(x.shape)[:2], *(c.stop for c in cuts)),
             )
             part = F.slice(data, begin=begin, end=end, step=(1, 1, *(c.step or 1 for c in cuts)))
             part = part.reshape((x.shape[0] * channels, 1, -1))

@@ -7,7 +7,7 @@ import math
 from kcore import dtypes
 from kcore.shapes import broadcast, broadcast_shapes
 
-from ..values import HELD, Value, constant, mx, of, raw, uniform
+from ..values import HELD, Value, constant, mx, of, raw, scope, uniform
 from .wrapping import spread, wrapped
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -142,7 +142,17 @@ def _named(whole, each=None):
     return (lambda F, a, b: getattr(F, whole)(a, b)), (lambda F, a, b: getattr(F, each)(a, b))
 
 
-add = binary(*_named("broadcast_add", "elemwise_add"), lambda a, n: a + n, lambda a, n: a + n)
+_add = binary(*_named("broadcast_add", "elemwise_add"), lambda a, n: a + n, lambda a, n: a + n)
+
+
+def add(x, y):
+    """Also a bias after a convolution, which MXNet adds on the way."""
+    for value, bias in ((x, y), (y, x)):
+        if value.with_bias is not None and bias.shape == value.shape[-1:] and scope.trace is not None:
+            return Value(None, value.shape, value.dtype, first=value.with_bias(raw(bias)))
+    return _add(x, y)
+
+
 subtract = binary(*_named("broadcast_sub", "elemwise_sub"), lambda a, n: a - n, lambda a, n: n - a)
 multiply = binary(*_named("broadcast_mul", "elemwise_mul"), lambda a, n: a * n, lambda a, n: a * n)
 divide = binary(*_named("broadcast_div", "elemwise_div"), lambda a, n: a / n, lambda a, n: n / a)

@@ -7,7 +7,8 @@ import numpy as np
 from kcore.shapes import normalize_axis
 
 from ..values import HELD, constant, of, raw
-from .shapes import assigned, filled, without_gradient
+from .shapes import assigned, without_gradient
+from .sums import filled
 from .wrapping import reshaped
 
 

@@ -6,6 +6,7 @@ from kcore.shapes import normalize_axes, normalize_axis
 
 from ..values import of, raw
 from .elements import FLOATS
+from .sums import by_channels, by_product
 from .wrapping import reshaped
 
 
@@ -18,12 +19,19 @@ def _reducing(name):
             and axes == tuple(i for i in range(x.ndim) if i != x.ndim - 1)
         ):
             places = (0, *range(2, x.ndim))
-            made = getattr(of(x.first), name)(x.first, axis=places)
+            made = by_channels(x) if name == "sum" else getattr(of(x.first), name)(x.first, axis=places)
             return made.reshape((*(1,) * (x.ndim - 1), -1)) if keepdims else made
         data = raw(x)
         if not axes:
             return data
         F = of(data)
+        if name == "sum":
+            made = by_product(F, data, x, axes)
+            if made is not None:
+                kept = tuple(
+                    1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes
+                )
+                return reshaped(made, kept)
         function = getattr(F, name)
         made = function(data, axis=tuple(axes), keepdims=keepdims)
         if name in ("max", "min") and x.dtype in FLOATS:

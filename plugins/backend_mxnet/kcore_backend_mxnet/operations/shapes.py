@@ -7,7 +7,8 @@ import numpy as np
 from kcore.shapes import normalize_axis
 from kcore.shapes import reshaped as reshaped_shape
 
-from ..values import HELD, Value, constant, mx, of, raw
+from ..values import Value, constant, mx, of, raw
+from .sums import by_channels, filled, sum_over
 from .wrapping import reshaped, spread
 
 
@@ -83,12 +84,11 @@ def sum_to_like(x, like):
     lead = max(0, x.ndim - like.ndim)
     axes = tuple(i for i, d in enumerate(x.shape) if i < lead or (d != 1 and like.shape[i - x.ndim] == 1))
     if x.first is not None and x._data is None and axes == tuple(range(x.ndim - 1)):
-        data = of(x.first).sum(x.first, axis=(0, *range(2, x.ndim)))
-        return reshaped(data, like.shape)
+        return reshaped(by_channels(x), like.shape)
     data = raw(x)
     kept = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
     if axes:
-        data = of(data).sum(data, axis=axes, keepdims=True)
+        data = sum_over(data, x, axes)
     short = kept[lead:]
     return spread(Value(reshaped(data, short), short, x.dtype), like.shape)
 
@@ -101,13 +101,6 @@ def assigned(F, base, part, begin, end, step):
 def without_gradient(data):
     """MXNet builds gradients of its own of every graph; for operations that have none it needs to be told so."""
     return mx.sym.BlockGrad(data) if isinstance(data, mx.sym.Symbol) else data
-
-
-def filled(F, shape, number, dtype, like):
-    """An array of one number."""
-    if F.__name__.endswith("symbol"):
-        return F._internal._full(shape=shape, value=number, dtype=HELD[dtype])
-    return F.full(shape, number, dtype=HELD[dtype], ctx=like.context)
 
 
 def pad(x, paddings, value=0.0):

@@ -1,0 +1,31 @@
+"""The Apache MXNet engine of kcore. Importing this module does not import MXNet; choosing the engine does."""
+
+from importlib import import_module
+from typing import Any
+
+from kcore.spi import BackendSpec, DataAdapterSpec, hookimpl
+
+KCORE_API = 1
+__version__ = "0.1.0"
+
+
+def _load() -> Any:
+    return import_module("kcore_backend_mxnet.engine").MXNetEngine()
+
+
+@hookimpl
+def kcore_backends() -> list[BackendSpec]:
+    return [
+        BackendSpec(
+            name="mxnet",
+            load=_load,
+            priority=10,
+            description="Apache MXNet 1.9.1 (retired upstream), static graphs, CPU and GPU",
+            needs=("mxnet",),
+        )
+    ]
+
+
+@hookimpl
+def kcore_data_adapters() -> list[DataAdapterSpec]:
+    return [DataAdapterSpec(name="mxnet_iterator", target="kcore_backend_mxnet.data:DataIterAdapter")]

@@ -1,0 +1,338 @@
+"""A flat program as static graphs of MXNet, one set for each set of input shapes.
+
+A program is laid out in levels: a graph, then what only runs on values that exist (`HOSTED`, such as random numbers
+and branches), then the next graph. Most programs are one graph. A graph is traced with all shapes known: sizes,
+shapes and ranges become constants, and nothing is asked for while it runs.
+"""
+
+from __future__ import annotations
+
+import itertools
+import json
+import threading
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
+
+from .operations import HOSTED
+from .operations.hosted import row_of, stacked
+from .values import HELD, NotTraceable, Value, as_value, constant, mx, raw, running, scope
+
+UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
+_SMALL = 64  # elements: constants up to here are part of what a graph is made for
+
+_numbers = itertools.count()
+
+
+class Trace:
+    """One graph in the making: its inputs, and the constants that became inputs."""
+
+    def __init__(self) -> None:
+        self.arrays: dict[str, Any] = {}
+        self._lifted: dict[Any, Any] = {}
+        self._kept: list[Any] = []
+
+    def lifted(self, value: Value) -> Any:
+        array = value.data
+        key = (id(array), value.dtype)
+        if key not in self._lifted:
+            name = f"c{next(_numbers)}"
+            single = array.size > 1 and not any(array.strides)
+            if single:
+                number = array.flat[0].item()
+                self._lifted[key] = mx.sym.full(value.held, float(number), dtype=HELD[value.dtype])
+            else:
+                self.arrays[name] = running(array, value.dtype).data
+                self._lifted[key] = mx.sym.var(name, shape=value.held)
+            self._kept.append(array)
+        return self._lifted[key]
+
+
+class Piece:
+    """Instructions that one graph holds, as a function of values; one graph for each set of shapes."""
+
+    def __init__(
+        self,
+        engine: Any,
+        program: FlatProgram,
+        instructions: list[Instruction],
+        inputs: list[int],
+        outputs: list[int],
+    ) -> None:
+        self.engine, self.program, self.instructions = engine, program, instructions
+        self.inputs, self.outputs = inputs, outputs
+        self._made: dict[Any, Any] = {}
+
+    def __call__(self, values: list[Value]) -> list[Value]:
+        key = tuple(_signature(v) for v in values)
+        graph = self._made.get(key)
+        if graph is None:
+            graph = self._made[key] = self.traced(values)
+        return graph(values)
+
+    def traced(self, values: list[Value]) -> Graph:
+        outer, scope.trace = scope.trace, Trace()
+        try:
+            table: dict[int, Value] = {}
+            names: dict[str, int] = {}
+            for place, (slot, value) in enumerate(zip(self.inputs, values, strict=True)):
+                if value.known and value.size <= _SMALL:
+                    table[slot] = value
+                    continue
+                name = f"i{place}"
+                names[name] = place
+                table[slot] = Value(mx.sym.var(name, shape=value.held), value.shape, value.dtype)
+            held = dict(table)
+            run_instructions(self.engine, self.program, self.instructions, table)
+            return Graph(scope.trace, names, [table[s] for s in self.outputs], held, self.inputs)
+        finally:
+            scope.trace = outer
+
+
+def _signature(value: Value) -> Any:
+    if value.known:
+        small = value.size <= _SMALL
+        return (value.shape, value.dtype, value.data.tobytes() if small else None)
+    return (value.shape, value.dtype)
+
+
+class Graph:
+    """A static CachedOp with what it is fed and what it gives."""
+
+    def __init__(
+        self,
+        trace: Trace,
+        names: dict[str, int],
+        outputs: list[Value],
+        held: dict[int, Value],
+        slots: list[int],
+    ) -> None:
+        fed = {
+            id(v._data): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
+        }
+        symbols: dict[int, int] = {}
+        listed: list[Any] = []
+        self.results: list[tuple[str, Any, Value]] = []
+        for value in outputs:
+            if value.known:
+                self.results.append(("known", None, value))
+                continue
+            data = value.data
+            if id(data) in fed:
+                self.results.append(("input", fed[id(data)], value))
+                continue
+            if id(data) not in symbols:
+                symbols[id(data)] = len(listed)
+                listed.append(data)
+            self.results.append(("made", symbols[id(data)], value))
+        self.op, self.symbol = None, None
+        if listed:
+            # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
+            group = mx.sym.Group([mx.sym.BlockGrad(s) for s in listed])
+            self.symbol = group
+            self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
+            self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]
+            self.single = len(listed) == 1
+
+    def nodes(self) -> list[dict[str, Any]]:
+        """The graph's operations, as in MXNet's symbol files."""
+        return json.loads(self.symbol.tojson())["nodes"] if self.symbol is not None else []
+
+    def run(self, data: Sequence[Any]) -> list[Any]:
+        """The arrays that the graph makes, of those that it is fed."""
+        if self.op is None:
+            return []
+        made = self.op(*[data[place] if place is not None else array for place, array in self.feed])
+        return [made] if self.single else made
+
+    def __call__(self, values: list[Value]) -> list[Value]:
+        made = self.run([raw(v) if v.size else None for v in values])
+        found = []
+        for kind, at, value in self.results:
+            if kind == "known":
+                found.append(value)
+            elif kind == "input":
+                found.append(Value(raw(values[at]), value.shape, value.dtype))
+            else:
+                found.append(Value(made[at], value.shape, value.dtype))
+        return found
+
+
+def run_instructions(
+    engine: Any, program: FlatProgram, instructions: Sequence[Instruction], table: dict[int, Value]
+) -> None:
+    """Fills `table`: traces where it holds symbols, computes where it holds arrays."""
+
+    def fetch(item: Any) -> Any:
+        if item is None:
+            return None
+        return [value_at(s) for s in item] if isinstance(item, tuple) else value_at(item)
+
+    def value_at(slot: int) -> Value:
+        if slot not in table:
+            table[slot] = constant(program.constants[slot], program.specs[slot].dtype)
+        return table[slot]
+
+    for instruction in instructions:
+        try:
+            _run_one(engine, instruction, fetch, value_at, table)
+        except NotTraceable as reason:
+            raise Refused(instruction) from reason
+
+
+def _run_one(
+    engine: Any, instruction: Instruction, fetch: Any, value_at: Any, table: dict[int, Value]
+) -> None:
+    tensors = [fetch(i) for i in instruction.inputs]
+    shapes = {k: engine.shape_tuple(value_at(s)) for k, s in instruction.shapes.items()}
+    if instruction.op == "scan" and scope.trace is not None:
+        results = unrolled(engine, instruction, *tensors)
+    else:
+        attributes = {
+            k: engine.body(v) if isinstance(v, FlatProgram) else v for k, v in instruction.attributes.items()
+        }
+        results = engine.implementation(instruction.op)(*tensors, **attributes, **shapes)
+    results = results if isinstance(results, (list, tuple)) else [results]
+    for slot, result in zip(instruction.outputs, results, strict=True):
+        table[slot] = result
+
+
+def unrolled(
+    engine: Any, instruction: Instruction, sequences: list[Value], initial: list[Value], captured: list[Value]
+) -> list[Value]:
+    """A loop laid out step by step in the graph that is traced."""
+    body: FlatProgram = instruction.attributes["body"]
+    length = sequences[0].shape[0]
+    if (
+        length == 0
+        or length * len(body.instructions) > UNROLLED
+        or any(i.op in HOSTED for i in body.instructions)
+    ):
+        raise NotTraceable("a long loop")
+    count = len(initial)
+    states = list(initial)
+    rows: list[Any] = [None] * length
+    for t in range(length - 1, -1, -1) if instruction.attributes.get("reverse") else range(length):
+        table: dict[int, Value] = {}
+        values = [*states, *[row_of(s, t) for s in sequences], *captured]
+        table.update(zip(body.inputs, values, strict=True))
+        try:
+            run_instructions(engine, body, body.instructions, table)
+        except Refused as refused:
+            raise NotTraceable(str(refused)) from refused
+        results = [
+            table[s] if s in table else constant(body.constants[s], body.specs[s].dtype) for s in body.outputs
+        ]
+        states, rows[t] = results[:count], results[count:]
+    return [*states, *[stacked(column) for column in zip(*rows, strict=True)]]
+
+
+class Layout:
+    """The instructions of a program by levels: what runs between graphs, and the graphs."""
+
+    def __init__(self, engine: Any, program: FlatProgram, hosted: set[int]) -> None:
+        self.program = program
+        instructions = program.instructions
+        maker = {s: i for i, ins in enumerate(instructions) for s in ins.outputs}
+        levels = [0] * len(instructions)
+        for i, instruction in enumerate(instructions):
+            before = [maker[s] for s in slots_of(instruction) if s in maker]
+            levels[i] = max((levels[j] + (j in hosted) for j in before), default=0)
+        last = max((n + (i in hosted) for i, n in enumerate(levels)), default=0)
+        # a graph holds what it can as late as it can, so that early graphs stay small
+        latest = [last] * len(instructions)
+        for i in range(len(instructions) - 1, -1, -1):
+            if i in hosted:
+                latest[i] = levels[i]
+            for s in slots_of(instructions[i]):
+                if s in maker:
+                    j = maker[s]
+                    latest[j] = min(latest[j], latest[i])
+        self.steps: list[Any] = []
+        wanted_at_end = {*program.outputs, *(s for _, s in program.updates)}
+        for level in range(last + 1):
+            graph = [i for i in range(len(instructions)) if i not in hosted and latest[i] == level]
+            between = [i for i in range(len(instructions)) if i in hosted and levels[i] == level]
+            if graph:
+                inside = {s for i in graph for s in instructions[i].outputs}
+                chosen = set(graph)
+                read = {s for i, ins in enumerate(instructions) if i not in chosen for s in slots_of(ins)}
+                outputs = sorted(inside & (read | wanted_at_end))
+                inputs = sorted(
+                    {s for i in graph for s in slots_of(instructions[i])} - inside - set(program.constants)
+                )
+                self.steps.append(Piece(engine, program, [instructions[i] for i in graph], inputs, outputs))
+            self.steps.extend(instructions[i] for i in between)
+
+
+class Compiled:
+    """`program` as graphs, traced when first called with inputs of some shapes."""
+
+    def __init__(self, engine: Any, program: FlatProgram, device: str | None = None) -> None:
+        self.engine, self.program, self.device = engine, program, device
+        self._lock = threading.RLock()
+        self._dtypes = [program.specs[s].dtype for s in program.inputs]
+        self._hosted = {i for i, ins in enumerate(program.instructions) if ins.op in HOSTED}
+        self._variables = list(program.variables.items())
+        self._layout: Layout | None = None
+
+    def run(self, values: Sequence[Value]) -> dict[int, Value]:
+        """The table of values after the last instruction; nothing is written yet."""
+        while True:
+            layout = self._layout or self._laid_out()
+            table = dict(zip(self.program.inputs, values, strict=True))
+            for slot, variable in self._variables:
+                table[slot] = variable.storage(self.engine).snapshot()
+            try:
+                for step in layout.steps:
+                    if isinstance(step, Piece):
+                        found = step([table[s] for s in step.inputs])
+                        table.update(zip(step.outputs, found, strict=True))
+                    else:
+                        run_instructions(self.engine, self.program, [step], table)
+            except Refused as refused:
+                with self._lock:
+                    self._hosted = self._hosted | {self.program.instructions.index(refused.instruction)}
+                    self._layout = None
+                continue
+            for slot in (*self.program.outputs, *(s for _, s in self.program.updates)):
+                if slot not in table:
+                    table[slot] = constant(self.program.constants[slot], self.program.specs[slot].dtype)
+            return table
+
+    def _laid_out(self) -> Layout:
+        with self._lock:
+            if self._layout is None:
+                self._layout = Layout(self.engine, self.program, self._hosted)
+            return self._layout
+
+    def run_native(self, *values: Any) -> list[Value]:
+        """On values, without updates: the form in which a body is called."""
+        table = self.run([as_value(v) for v in values])
+        return [table[s] for s in self.program.outputs]
+
+    def __call__(self, *inputs: Any) -> list[Any]:
+        if len(inputs) != len(self._dtypes):
+            raise ArgumentError(
+                f"{self.program.name} takes {len(self._dtypes)} inputs; {len(inputs)} were given."
+            )
+        with self.engine.placed(self.device):
+            values = [
+                running(v, d) if isinstance(v, np.ndarray) else as_value(v)
+                for v, d in zip(inputs, self._dtypes, strict=True)
+            ]
+            table = self.run(values)
+            for variable, slot in self.program.updates:
+                variable.storage(self.engine).put(table[slot])
+            return [table[s] for s in self.program.outputs]
+
+
+class Refused(Exception):
+    """An instruction that turned out not to fit into a graph."""
+
+    def __init__(self, instruction: Instruction) -> None:
+        super().__init__(instruction.op)
+        self.instruction = instruction

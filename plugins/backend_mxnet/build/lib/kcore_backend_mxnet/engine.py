@@ -1,0 +1,106 @@
+"""The engine: values, variables, devices, and which operations there are."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from kcore.spi import ArgumentError, CompiledProgram, Engine, FlatProgram, Interpreter
+
+from .compiled import Compiled
+from .operations import FUSED, PRIMITIVES, UNSUPPORTED
+from .values import NotTraceable, Value, as_value, mx, raw, running, scope
+
+
+class Storage(Value):
+    """A variable's value. A program's results take its place; arrays themselves are never written to."""
+
+    __slots__ = ()
+
+    def put(self, value: Value) -> None:
+        self.data = raw(value) if value.size else value.data
+
+    def snapshot(self) -> Value:
+        return Value(self._data, self.shape, self.dtype)
+
+
+class MXNetEngine(Engine):
+    """Tensors are values that hold mx.nd arrays (`.native`), as MXNet lacks arrays of rank 0, without elements, and
+    of types that it does not compute with; programs are static graphs."""
+
+    name = "mxnet"
+    features = frozenset({"float64", "float16", "empty", "compile", "devices"})
+
+    def __init__(self) -> None:
+        self.primitives = dict(PRIMITIVES)
+        self.fused = FUSED
+        self.unsupported = UNSUPPORTED
+
+    # values -------------------------------------------------------------------------------------------------
+    def from_numpy(self, array: np.ndarray, dtype: str) -> Any:
+        return running(array, dtype)
+
+    def to_numpy(self, tensor: Any) -> np.ndarray:
+        return as_value(tensor).asnumpy()
+
+    def is_tensor(self, value: Any) -> bool:
+        return isinstance(value, Value)
+
+    def as_dtype(self, tensor: Any, dtype: str) -> Any:
+        value = as_value(tensor)
+        return value if value.dtype == dtype else self.primitives["cast"](value, dtype=dtype)
+
+    # variables ----------------------------------------------------------------------------------------------
+    def make_variable(self, array: np.ndarray, dtype: str, name: str, trainable: bool) -> Any:
+        value = running(np.array(array), dtype)
+        return Storage(value.data, value.shape, value.dtype)
+
+    def read_variable(self, storage: Any) -> Any:
+        return storage.snapshot()
+
+    def write_variable(self, storage: Any, tensor: Any) -> Any:
+        storage.put(as_value(tensor))
+        return storage
+
+    # devices ------------------------------------------------------------------------------------------------
+    def devices(self) -> list[str]:
+        return ["cpu:0", *(f"gpu:{i}" for i in range(mx.context.num_gpus()))]
+
+    @contextlib.contextmanager
+    def placed(self, device: str | None) -> Iterator[None]:
+        if device is None:
+            yield
+            return
+        kind, _, number = device.partition(":")
+        outer, scope.context = scope.context, mx.Context(kind, int(number or 0))
+        try:
+            with scope.context:
+                yield
+        finally:
+            scope.context = outer
+
+    # programs -----------------------------------------------------------------------------------------------
+    def compile(self, program: FlatProgram, **options: Any) -> CompiledProgram:
+        unknown = set(options) - {"jit_compile", "eager", "device"}
+        if unknown:
+            raise ArgumentError(
+                f"compile option {sorted(unknown)[0]!r} is not known to engine {self.name!r}."
+            )
+        if options.get("eager"):
+            return self.execute(program)
+        return Compiled(self, program, options.get("device"))
+
+    def execute(self, program: FlatProgram) -> CompiledProgram:
+        return Interpreter(self, program)
+
+    def body(self, program: FlatProgram) -> Any:
+        return Compiled(self, program).run_native
+
+    def shape_tuple(self, tensor: Any) -> Any:
+        value = as_value(tensor)
+        if not value.known and isinstance(value.data, mx.sym.Symbol):
+            raise NotTraceable("a shape that depends on values")
+        return tuple(int(v) for v in value.asnumpy().reshape(-1))

@@ -1,0 +1,20 @@
+"""What MXNet does for each operation of the core: tables by subject, joined here."""
+
+from . import convolution, elements, hosted, linear, places, reductions, shapes
+from .wrapping import wrapped
+
+_SUBJECTS = (elements, reductions, shapes, places, linear, convolution)
+PRIMITIVES = {
+    **{
+        name: wrapped(name, function)
+        for subject in _SUBJECTS
+        for name, function in subject.PRIMITIVES.items()
+    },
+    **hosted.PRIMITIVES,
+}
+FUSED = {**elements.FUSED, **convolution.FUSED}
+# run between graphs; `scan` only where it is too long to be laid out in one
+HOSTED = frozenset(hosted.PRIMITIVES) - {"scan"}
+UNSUPPORTED: dict[str, str] = {}
+
+__all__ = ["FUSED", "HOSTED", "PRIMITIVES", "UNSUPPORTED"]

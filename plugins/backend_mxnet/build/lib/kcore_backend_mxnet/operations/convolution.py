@@ -1,0 +1,299 @@
+"""Convolutions, with the channels before the spatial axes as MXNet wants them; windows and their adjoint.
+
+Results are handed on in that layout (`Value.first`): what works element by element keeps it, so that a stack of
+convolutions is turned once at its start and once at its end.
+"""
+
+from __future__ import annotations
+
+import math
+
+from kcore.backend.windows import all_padding_amounts, output_lengths, positions
+
+from ..values import Value, of, raw
+from .places import cut
+from .shapes import assigned, filled
+from .wrapping import wrapped
+
+
+def channels_first(x):
+    """(batch, *spatial, channels) as (batch, channels, *spatial)."""
+    if x.first is None:
+        data = raw(x)
+        if x.shape[-1] == 1:  # nothing to be turned
+            x.first = data.reshape((x.shape[0], 1, *x.shape[1:-1]))
+        else:
+            x.first = of(data).transpose(data, axes=(0, x.ndim - 1, *range(1, x.ndim - 1)))
+    return x.first
+
+
+def padded_first(data, shape, amounts, fill=0.0, dtype="float32"):
+    """`data` (batch, channels, *spatial) of that shape, padded."""
+    if not any(map(any, amounts)):
+        return data
+    F = of(data)
+    whole = (*shape[:2], *(d + a + b for d, (a, b) in zip(shape[2:], amounts, strict=True)))
+    if len(amounts) in (2, 3) and math.isfinite(fill):
+        width = (0, 0, 0, 0, *(n for pair in amounts for n in pair))
+        return F.pad(data, mode="constant", pad_width=width, constant_value=fill)
+    begin = (0, 0, *(a for a, _ in amounts))
+    end = (*shape[:2], *(a + d for (a, _), d in zip(amounts, shape[2:], strict=True)))
+    return assigned(F, filled(F, whole, fill, dtype, data), data, begin, end, (1,) * len(whole))
+
+
+def _first_shape(shape):
+    return (shape[0], shape[-1], *shape[1:-1])
+
+
+def _even(amounts):
+    return all(a == b for a, b in amounts)
+
+
+def _prepared(x, size, strides, padding, dilation):
+    """The input with channels first, and the even padding that is left to the operation itself."""
+    amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
+    data = channels_first(x)
+    if _even(amounts):
+        return data, tuple(a for a, _ in amounts)
+    return padded_first(data, _first_shape(x.shape), amounts, dtype=x.dtype), (0,) * len(size)
+
+
+def _weight(kernel):
+    """(*size, in, out) as (out, in, *size)."""
+    data, rank = raw(kernel), kernel.ndim - 2
+    return of(data).transpose(data, axes=(rank + 1, rank, *range(rank)))
+
+
+def convolution(x, kernel, strides, padding, dilation):
+    size = kernel.shape[:-2]
+    data, pads = _prepared(x, size, strides, padding, dilation)
+    made = of(data).Convolution(
+        data, _weight(kernel), kernel=size, stride=strides, dilate=dilation, pad=pads, num_filter=kernel.shape[-1],
+        no_bias=True,
+    )  # fmt: skip
+    lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
+    return Value(None, (x.shape[0], *lengths, kernel.shape[-1]), x.dtype, first=made)
+
+
+def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilation, groups=1):
+    """The adjoint in the input, with channels first."""
+    amounts = all_padding_amounts(spatial, size, strides, dilation, padding)
+    data = channels_first(g)
+    F = of(data)
+    if len(size) == 3 or all(s == 1 for s in strides):
+        return _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups)
+    even = _even(amounts)
+    pads = tuple(a for a, _ in amounts) if even else (0,) * len(size)
+    wanted = [d if even else d + a + b for d, (a, b) in zip(spatial, amounts, strict=True)]
+    reached = [
+        (n - 1) * s + (k - 1) * d + 1 - 2 * p
+        for n, s, k, d, p in zip(g.shape[1:-1], strides, size, dilation, pads, strict=True)
+    ]
+    rest = [w - r for w, r in zip(wanted, reached, strict=True)]
+    adj = tuple(min(r, s - 1) if r > 0 else 0 for r, s in zip(rest, strides, strict=True))
+    made = F.Deconvolution(
+        data, weight, kernel=size, stride=strides, dilate=dilation, pad=pads, adj=adj, num_filter=channels,
+        num_group=groups, no_bias=True,
+    )  # fmt: skip
+    shape = (g.shape[0], channels, *(r + a for r, a in zip(reached, adj, strict=True)))
+    left = [(0, w - d) for w, d in zip(wanted, shape[2:], strict=True)]
+    made = padded_first(made, shape, left, dtype=g.dtype)
+    if not even:
+        begin = (0, 0, *(a for a, _ in amounts))
+        end = (g.shape[0], channels, *(a + d for (a, _), d in zip(amounts, spatial, strict=True)))
+        made = F.slice(made, begin=begin, end=end)
+    return Value(None, (g.shape[0], *spatial, channels), g.dtype, first=made)
+
+
+def _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups):
+    """The same as a convolution of `g`, its elements `strides` apart, with the kernel turned round.
+
+    MXNet's Deconvolution knows no three dimensions on the CPU, and fails on weights that a convolution of the same
+    graph has laid out for itself.
+    """
+    data = channels_first(g)
+    F = of(data)
+    spaced = [(n - 1) * s + 1 for n, s in zip(g.shape[1:-1], strides, strict=True)]
+    if any(s > 1 for s in strides):
+        whole = (g.shape[0], g.shape[-1], *spaced)
+        data = assigned(
+            F, filled(F, whole, 0.0, g.dtype, data), data, (0,) * len(whole), whole, (1, 1, *strides)
+        )
+    around = []
+    for n, d, k, dil, (before, _) in zip(spaced, spatial, size, dilation, amounts, strict=True):
+        reach = (k - 1) * dil
+        around.append((reach - before, d + before - n))
+    cropped = [(max(-a, 0), n - max(-b, 0)) for n, (a, b) in zip(spaced, around, strict=True)]
+    if any((a, b) != (0, n) for n, (a, b) in zip(spaced, cropped, strict=True)):
+        data = F.slice(
+            data,
+            begin=(0, 0, *(a for a, _ in cropped)),
+            end=(g.shape[0], g.shape[-1], *(b for _, b in cropped)),
+        )
+    shape = (g.shape[0], g.shape[-1], *(b - a for a, b in cropped))
+    data = padded_first(data, shape, [(max(a, 0), max(b, 0)) for a, b in around], dtype=g.dtype)
+    turned = F.reverse(weight, axis=tuple(range(2, 2 + len(size))))  # (out, in / groups, *size)
+    per_group = g.shape[-1] // groups
+    turned = turned.reshape((groups, per_group, channels // groups, *size))
+    turned = F.transpose(turned.reshape((groups, per_group, channels // groups, -1)), axes=(0, 2, 1, 3))
+    made = F.Convolution(
+        data, turned.reshape((channels, per_group, *size)), kernel=size, dilate=dilation, num_filter=channels,
+        num_group=groups, no_bias=True,
+    )  # fmt: skip
+    return Value(None, (g.shape[0], *spatial, channels), g.dtype, first=made)
+
+
+def _own_weight(kernel):
+    """`_weight`, made on another way: MXNet merges equal expressions, and this one must not be a convolution's."""
+    data, (channels, filters) = raw(kernel), kernel.shape[-2:]
+    made = of(data).transpose(data.reshape((-1, channels, filters)), axes=(2, 1, 0))
+    return made.reshape((filters, channels, *kernel.shape[:-2]))
+
+
+def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
+    size, channels = kernel.shape[:-2], kernel.shape[-2]
+    return _back_to_input(g, _own_weight(kernel), channels, tuple(spatial), size, strides, padding, dilation)
+
+
+def _columns(x, size, strides, padding, dilation):
+    """The windows as (batch, channels * places, positions); one and two dimensions only."""
+    data, pads = _prepared(x, size, strides, padding, dilation)
+    F = of(data)
+    if len(size) == 1:
+        data = F.expand_dims(data, axis=2)
+        size, strides, dilation, pads = ((1, *size), (1, *strides), (1, *dilation), (0, *pads))
+    return F.im2col(data, kernel=size, stride=strides, dilate=dilation, pad=pads)
+
+
+def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
+    channels, filters, rank = x.shape[-1], g.shape[-1], len(size)
+    if rank < 3:
+        columns = _columns(x, size, strides, padding, dilation)
+        F = of(columns)
+        arriving = channels_first(g).reshape((g.shape[0], filters, -1))
+        made = F.sum(F.batch_dot(columns, arriving, transpose_b=True), axis=0)
+        made = made.reshape((channels, math.prod(size), filters))
+        return F.transpose(made, axes=(1, 0, 2)).reshape((*size, channels, filters))
+    data, pads = _prepared(x, size, strides, padding, dilation)
+    F = of(data)
+    turn = (1, 0, *range(2, rank + 2))
+    made = F.Convolution(
+        F.transpose(data, axes=turn), F.transpose(channels_first(g), axes=turn), kernel=g.shape[1:-1], stride=dilation,
+        dilate=strides, pad=pads, num_filter=filters, no_bias=True,
+    )  # fmt: skip
+    made = F.slice(made, begin=(0, 0, *(0,) * rank), end=(channels, filters, *size))
+    return F.transpose(made, axes=(*range(2, rank + 2), 0, 1))
+
+
+# depthwise ------------------------------------------------------------------------------------------------------
+def _depthwise_weight(kernel):
+    """(*size, in, multiplier) as (in * multiplier, 1, *size)."""
+    data, rank = raw(kernel), kernel.ndim - 2
+    made = of(data).transpose(data, axes=(rank, rank + 1, *range(rank)))
+    return made.reshape((-1, 1, *kernel.shape[:-2]))
+
+
+def depthwise_convolution(x, kernel, strides, padding, dilation):
+    size, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
+    data, pads = _prepared(x, size, strides, padding, dilation)
+    made = of(data).Convolution(
+        data, _depthwise_weight(kernel), kernel=size, stride=strides, dilate=dilation, pad=pads,
+        num_filter=channels * multiplier, num_group=channels, no_bias=True,
+    )  # fmt: skip
+    lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
+    return Value(None, (x.shape[0], *lengths, channels * multiplier), x.dtype, first=made)
+
+
+def depthwise_convolution_transpose(g, kernel, spatial, strides, padding, dilation):
+    size, channels = kernel.shape[:-2], kernel.shape[-2]
+    weight = _depthwise_weight(kernel)
+    return _back_to_input(g, weight, channels, tuple(spatial), size, strides, padding, dilation, channels)
+
+
+def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation):
+    """One and two dimensions by columns; three by one product for each place of the window."""
+    channels = x.shape[-1]
+    multiplier, count = g.shape[-1] // channels, math.prod(size)
+    arriving = channels_first(g)
+    F = of(arriving)
+    rows = arriving.reshape((g.shape[0] * channels, multiplier, -1))
+    if len(size) < 3:
+        columns = _columns(x, size, strides, padding, dilation).reshape((x.shape[0] * channels, count, -1))
+        made = F.batch_dot(columns, rows, transpose_b=True)
+    else:
+        amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
+        data = padded_first(channels_first(x), _first_shape(x.shape), amounts, dtype=x.dtype)
+        parts = []
+        for _, (_, *cuts) in positions(size, strides, dilation, g.shape[1:-1]):
+            begin, end = (
+                (0, 0, *(c.start or 0 for c in cuts)),
+                (*_first_shape(x.shape)[:2], *(c.stop for c in cuts)),
+            )
+            part = F.slice(data, begin=begin, end=end, step=(1, 1, *(c.step or 1 for c in cuts)))
+            part = part.reshape((x.shape[0] * channels, 1, -1))
+            parts.append(F.batch_dot(part, rows, transpose_b=True))
+        made = F.concat(*parts, dim=1) if len(parts) > 1 else parts[0]
+    made = F.sum(made.reshape((x.shape[0], channels, count, multiplier)), axis=0)
+    return F.transpose(made, axes=(1, 0, 2)).reshape((*size, channels, multiplier))
+
+
+# windows --------------------------------------------------------------------------------------------------------
+def extract_windows(x, size, strides, dilation, padding="valid", fill=0.0):
+    amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
+    lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
+    data = raw(x)
+    F = of(data)
+    shape = tuple(d + a + b for d, (a, b) in zip(x.shape, ((0, 0), *amounts, (0, 0)), strict=True))
+    if any(map(any, amounts)):
+        begin = (0, *(a for a, _ in amounts), 0)
+        end = tuple(b + d for b, d in zip(begin, x.shape, strict=True))
+        if not math.isfinite(fill) and not x.dtype.startswith(("float", "bfloat")):
+            fill = -(2.0**31) if fill < 0 else 2.0**31 - 1
+        data = assigned(F, filled(F, shape, fill, x.dtype, data), data, begin, end, (1,) * x.ndim)
+    whole = Value(data, shape, x.dtype)
+    parts = [_at(whole, index) for _, index in positions(size, strides, dilation, lengths)]
+    head = (x.shape[0], *lengths)
+    parts = [p.reshape((math.prod(head), 1, x.shape[-1])) for p in parts]
+    made = F.concat(*parts, dim=1) if len(parts) > 1 else parts[0]
+    return made.reshape((*head, *size, x.shape[-1]))
+
+
+def _at(value, index):
+    """`value` at an index of slices, for the batch and the spatial axes."""
+    cuts = [(c.start, c.stop, c.step) for c in index] + [(None, None, None)] * (value.ndim - len(index))
+    return cut(value, *zip(*cuts, strict=True))
+
+
+def accumulate_windows(w, spatial, strides, dilation, padding="valid"):
+    spatial = tuple(spatial)
+    rank = len(spatial)
+    lengths, size = w.shape[1 : 1 + rank], w.shape[1 + rank : -1]
+    amounts = all_padding_amounts(spatial, size, strides, dilation, padding)
+    shape = (w.shape[0], *(n + a + b for n, (a, b) in zip(spatial, amounts, strict=True)), w.shape[-1])
+    data = raw(w)
+    F = of(data)
+    rows = data.reshape((w.shape[0], math.prod(lengths), math.prod(size), w.shape[-1]))
+    total = filled(F, shape, 0.0, w.dtype, data)
+    zeros = total
+    for number, (_, index) in enumerate(positions(size, strides, dilation, lengths)):
+        part = F.slice_axis(rows, axis=2, begin=number, end=number + 1)
+        part = part.reshape((w.shape[0], *lengths, w.shape[-1]))
+        cuts = [(c.start or 0, c.stop, c.step or 1) for c in index[1:]]
+        begin = (0, *(c[0] for c in cuts), 0)
+        end = (shape[0], *(c[1] for c in cuts), shape[-1])
+        total = total + assigned(F, zeros, part, begin, end, (1, *(c[2] for c in cuts), 1))
+    begin = (0, *(a for a, _ in amounts), 0)
+    end = (shape[0], *(a + d for (a, _), d in zip(amounts, spatial, strict=True)), shape[-1])
+    return F.slice(total, begin=begin, end=end)
+
+
+PRIMITIVES = {"extract_windows": extract_windows, "accumulate_windows": accumulate_windows}
+
+
+FUSED = {
+    f.__name__: wrapped(f.__name__, f)
+    for f in (
+        convolution, convolution_transpose, convolution_kernel_gradient, depthwise_convolution,
+        depthwise_convolution_transpose, depthwise_convolution_kernel_gradient,
+    )
+}  # fmt: skip

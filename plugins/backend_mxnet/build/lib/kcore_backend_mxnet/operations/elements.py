@@ -1,0 +1,365 @@
+"""Element by element: arithmetic, elementary functions, comparisons, choices."""
+
+from __future__ import annotations
+
+import math
+
+from kcore import dtypes
+from kcore.shapes import broadcast, broadcast_shapes
+
+from ..values import HELD, Value, constant, mx, of, raw, uniform
+from .wrapping import spread, wrapped
+
+FLOATS = ("float16", "bfloat16", "float32", "float64")
+UNSIGNED = ("bool", "uint8", "uint16", "uint32", "uint64")
+
+
+def converted(data, have, want):
+    """`data`, held as type `have`, as MXNet holds type `want`; values are cut or wrapped as NumPy does."""
+    if have == want:
+        return data
+    F = of(data)
+    if want == "bool":
+        data = data != 0
+        return data if HELD[have] == "float32" else F.cast(data, "float32")
+    if want == "float16" or (want == "bfloat16" and have == "float64"):
+        data = data if HELD[have] == "float32" else F.cast(data, "float32")
+        return F.cast(F.cast(data, "float16"), "float32") if want == "float16" else data
+    if want in ("int8", "uint8"):
+        if have in FLOATS:
+            data = F.cast(data, "int32")
+        return F.cast(F.cast(data, want), "int32")
+    if want in ("int16", "uint16", "uint32"):
+        data = F.cast(data, "int64")
+        size = {"int16": 1 << 16, "uint16": 1 << 16, "uint32": 1 << 32}[want]
+        low = -(size // 2) if want == "int16" else 0
+        wide = F.cast(data, "float64")
+        wide = wide - F.floor((wide - float(low)) / float(size)) * float(size)
+        return F.cast(wide, HELD[want])
+    return data if HELD[have] == HELD[want] else F.cast(data, HELD[want])
+
+
+def keeping_layout(function):
+    """An operation on one value, element by element, in whichever layout the value is there."""
+
+    def run(x, **attributes):
+        if x.first is not None and x._data is None:
+            return Value(None, x.shape, x.dtype, first=function(x.first, x.dtype, **attributes))
+        return function(raw(x), x.dtype, **attributes)
+
+    return run
+
+
+def _unary(name, only=None):
+    def run(data, dtype):
+        if only is not None and dtype not in only:
+            return data
+        return getattr(of(data), name)(data)
+
+    return keeping_layout(run)
+
+
+def _sign(data, dtype):
+    made = of(data).sign(data)
+    if dtype in FLOATS:
+        made = of(data).where(data == data, made, data)  # NaN stays
+    return made
+
+
+def _abs(data, dtype):
+    return data if dtype in UNSIGNED else of(data).abs(data)
+
+
+def _round(data, dtype):
+    if dtype not in FLOATS:
+        return data
+    F = of(data)
+    low = F.floor(data)
+    rest = data - low
+    odd = low - F.floor(low * 0.5) * 2.0
+    half = F.where(rest == 0.5, odd, F.zeros_like(data))
+    return F.where(rest == rest, low + (rest > 0.5) + half, data)
+
+
+def _expm1(data, dtype):
+    return of(data).expm1(data)
+
+
+# two values -----------------------------------------------------------------------------------------------------
+def _layout_of(x, y):
+    """Whether both can be met with the channels first: one is laid out so, the other too or a vector of channels."""
+    lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
+    if lead is None:
+        return None
+    other = y if lead is x else x
+    if other.first is not None and other.shape == lead.shape:
+        return lead
+    if uniform(other) is not None and len(other.shape) <= lead.ndim:
+        return lead if other.size == 1 or other.shape == lead.shape else None
+    trailing = (1,) * (lead.ndim - len(other.shape)) + other.shape
+    if len(trailing) == lead.ndim and other.size == trailing[-1] == lead.shape[-1]:
+        return lead
+    return None
+
+
+def _first_of(value, lead):
+    if value.first is not None:
+        return value.first
+    if uniform(value) is not None:
+        return None
+    return raw(value).reshape((1, -1, *(1,) * (lead.ndim - 2)))
+
+
+def binary(whole, each, scalar, reverse):
+    """whole(F, a, b) for broadcasting arrays, each for equal shapes, scalar(a, number), reverse(a, number)."""
+
+    def run(x, y):
+        lead = _layout_of(x, y)
+        if lead is not None:
+            a, b = _first_of(x, lead), _first_of(y, lead)
+            if a is None:
+                made = reverse(b, uniform(x))
+            elif b is None:
+                made = scalar(a, uniform(y))
+            else:
+                made = (each if x.shape == y.shape else whole)(of(a), a, b)
+            return Value(None, lead.shape, x.dtype, first=made)
+        number = uniform(y)
+        result = broadcast(x, y)
+        if number is not None and not x.known and x.shape == result:
+            return scalar(raw(x), number)
+        number = uniform(x)
+        if number is not None and not y.known and y.shape == result:
+            return reverse(raw(y), number)
+        a, b = raw(x), raw(y)
+        return (each if x.held == y.held else whole)(of(a), a, b)
+
+    return run
+
+
+def _named(whole, each=None):
+    each = each or whole
+    return (lambda F, a, b: getattr(F, whole)(a, b)), (lambda F, a, b: getattr(F, each)(a, b))
+
+
+add = binary(*_named("broadcast_add", "elemwise_add"), lambda a, n: a + n, lambda a, n: a + n)
+subtract = binary(*_named("broadcast_sub", "elemwise_sub"), lambda a, n: a - n, lambda a, n: n - a)
+multiply = binary(*_named("broadcast_mul", "elemwise_mul"), lambda a, n: a * n, lambda a, n: a * n)
+divide = binary(*_named("broadcast_div", "elemwise_div"), lambda a, n: a / n, lambda a, n: n / a)
+_power = binary(*_named("broadcast_power"), lambda a, n: a * a if n == 2 else a**n, lambda a, n: n**a)
+
+
+def power(x, y):
+    if x.dtype not in FLOATS:  # exactly, by way of float64, as far as that goes
+        shape = broadcast(x, y)
+        a, b = (converted(spread(v, shape), v.dtype, "float64") for v in (x, y))
+        return of(a).cast(of(a).round(of(a).broadcast_power(a, b)), HELD[x.dtype])
+    return _power(x, y)
+
+
+def mod(x, y):
+    """The rest with the sign of the divisor."""
+    shape = broadcast(x, y)
+    a, b = spread(x, shape), spread(y, shape)
+    F = of(a)
+    if x.dtype not in FLOATS:
+        a, b = F.cast(a, "float64"), F.cast(b, "float64")
+        return F.cast(a - F.floor(a / b) * b, HELD[x.dtype])
+    rest = F.broadcast_mod(a, b)
+    infinite = F.abs(b) == math.inf
+    kept = F.where((a < 0) == (b < 0), a, b)
+    kept = F.where(a == 0, a, kept)
+    made = F.where(infinite, F.where(F.abs(a) == math.inf, rest * math.nan, kept), rest)
+    nan = F.where(a == a, F.where(b == b, made, b), a)
+    return F.where(b == 0, b * math.nan, nan)
+
+
+def _extreme(name):
+    """The larger or smaller; NaN in either gives NaN."""
+
+    def run(x, y):
+        floating = x.dtype in FLOATS
+        for value, other in ((x, y), (y, x)):
+            number = uniform(other)
+            if number is not None and not value.known and value.shape == tuple(broadcast(x, y)):
+                if value.first is not None and value._data is None:
+                    made = _with_number(name, value.first, number, floating)
+                    return Value(None, value.shape, x.dtype, first=made)
+                return _with_number(name, raw(value), number, floating)
+        a, b = raw(x), raw(y)
+        F = of(a)
+        made = getattr(F, f"broadcast_{name}")(a, b)
+        return _nan_from(F, made, x, y) if floating else made
+
+    return run
+
+
+def _with_number(name, a, number, floating=True):
+    F = of(a)
+    made = getattr(F._internal, f"_{name}_scalar")(a, scalar=number)
+    return F.where(a == a, made, a) if floating else made
+
+
+def _nan_from(F, made, x, y):
+    shape = broadcast(x, y)
+    a, b = spread(x, shape), spread(y, shape)
+    return F.where(a == a, F.where(b == b, made, b), a)
+
+
+def atan2(y, x):
+    shape = broadcast(y, x)
+    a, b = spread(y, shape), spread(x, shape)
+    F = of(a)
+    made = (
+        F.np.arctan2(a.as_np_ndarray(), b.as_np_ndarray())
+        if F is mx.sym
+        else mx.np.arctan2(a.as_np_ndarray(), b.as_np_ndarray())
+    )
+    return made.as_nd_ndarray()
+
+
+def erf(data, dtype):
+    return of(data).erf(data)
+
+
+def erfinv(data, dtype):
+    F = of(data)
+    if dtype == "float64":
+        F = of(data)
+        x = F.erfinv(data)
+        inside = F.abs(data) < 1
+        safe = F.where(inside, x, F.zeros_like(x))
+        for _ in range(2):  # Newton's steps to the last places
+            step = (F.erf(safe) - data) * F.exp(F.square(safe)) * (math.sqrt(math.pi) / 2)
+            safe = safe - step / (1.0 + safe * step)
+        return F.where(inside, safe, x)
+    return F.erfinv(data)
+
+
+# comparisons and choices ---------------------------------------------------------------------------------------------
+def comparing(name, swapped):
+    def run(x, y):
+        shape = broadcast(x, y)
+        number = uniform(y)
+        if x.dtype != y.dtype:
+            common = dtypes.promote(x.dtype, y.dtype)
+            x, y = (Value(converted(raw(v), v.dtype, common), v.shape, common) for v in (x, y))
+            number = None
+        lead = _layout_of(x, y)
+        if lead is x and number is not None:
+            made = (mx.sym if isinstance(x.first, mx.sym.Symbol) else mx.nd)._internal
+            made = getattr(made, f"_{name}_scalar")(x.first, scalar=number)
+            return Value(None, x.shape, "bool", first=_truth_held(made, x.dtype))
+        if number is not None and x.shape == shape and not x.known:
+            a = raw(x)
+            made = getattr(of(a)._internal, f"_{name}_scalar")(a, scalar=number)
+        elif uniform(x) is not None and y.shape == shape and not y.known:
+            b = raw(y)
+            made = getattr(of(b)._internal, f"_{swapped}_scalar")(b, scalar=uniform(x))
+        else:
+            a, b = raw(x), raw(y)
+            made = getattr(of(a), f"broadcast_{name}")(a, b)
+        return _truth_held(made, x.dtype)
+
+    return run
+
+
+def _truth_held(data, dtype):
+    return data if HELD[dtype] == "float32" else of(data).cast(data, "float32")
+
+
+def truth(value):
+    """`value` as a truth value."""
+    if value.dtype == "bool":
+        return value
+    if value.known:
+        return constant(value.asnumpy().astype(bool), "bool")
+    return Value(converted(raw(value), value.dtype, "bool"), value.shape, "bool")
+
+
+def logical_and(x, y):
+    return multiply(truth(x), truth(y))
+
+
+def logical_or(x, y):
+    a, b = raw(truth(x)), raw(truth(y))
+    return of(a).broadcast_maximum(a, b)
+
+
+def logical_not(x):
+    return 1 - raw(truth(x))
+
+
+def where(condition, x, y):
+    lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
+    if lead is not None and condition.first is not None and condition.shape == lead.shape:
+        sides = [_first_side(v, lead) for v in (x, y)]
+        if not any(s is None for s in sides):
+            a, b = sides
+            return Value(None, lead.shape, x.dtype, first=of(lead.first).where(condition.first, a, b))
+    shape = _met(condition, x, y)
+    chosen = spread(truth(condition), shape)
+    a, b = spread(x, shape), spread(y, shape)
+    return of(chosen).where(chosen, a, b)
+
+
+def _met(*values):
+    shape = ()
+    for v in values:
+        shape = broadcast_shapes(shape, v.shape)
+    return tuple(shape)
+
+
+def _first_side(value, lead):
+    if value.first is not None and value.shape == lead.shape:
+        return value.first
+    number = uniform(value)
+    if number is not None:
+        F = of(lead.first)
+        return F.zeros_like(lead.first) + number
+    return None
+
+
+def cast(x, dtype):
+    dtype = dtypes.canonical(dtype)
+    if x.first is not None and x._data is None:
+        return Value(None, x.shape, dtype, first=converted(x.first, x.dtype, dtype))
+    return Value(converted(raw(x), x.dtype, dtype), x.shape, dtype)
+
+
+PRIMITIVES = {
+    "negative": _unary("negative"), "abs": keeping_layout(_abs), "sign": keeping_layout(_sign),
+    "add": add, "subtract": subtract, "multiply": multiply, "divide": divide, "mod": mod, "power": power,
+    "maximum": _extreme("maximum"), "minimum": _extreme("minimum"),
+    "floor": _unary("floor", FLOATS), "round": keeping_layout(_round), "cast": cast,
+    "exp": _unary("exp"), "expm1": keeping_layout(_expm1), "log": _unary("log"), "log1p": _unary("log1p"),
+    "sqrt": _unary("sqrt"), "sin": _unary("sin"), "cos": _unary("cos"), "tanh": _unary("tanh"),
+    "atan2": atan2, "erf": keeping_layout(erf), "erfinv": keeping_layout(erfinv),
+    "equal": comparing("equal", "equal"), "less": comparing("lesser", "greater"),
+    "logical_and": logical_and, "logical_or": logical_or, "logical_not": logical_not, "where": where,
+}  # fmt: skip
+
+
+def _like(x, **attributes):
+    return x.shape, x.dtype
+
+
+def _compared(x, y):
+    return tuple(broadcast(x, y)), "bool"
+
+
+def _sigmoid(data, dtype):
+    return of(data).sigmoid(data)
+
+
+_FUSED = {
+    "square": (_unary("square"), lambda x: (x.shape, x.dtype)),
+    "rectify": (_unary("relu"), None),
+    "sigmoid": (keeping_layout(_sigmoid), None),
+    "greater": (comparing("greater", "lesser"), _compared),
+    "greater_equal": (comparing("greater_equal", "lesser_equal"), _compared),
+    "less_equal": (comparing("lesser_equal", "greater_equal"), _compared),
+    "not_equal": (comparing("not_equal", "not_equal"), _compared),
+}
+
+FUSED = {name: wrapped(name, function, infer) for name, (function, infer) in _FUSED.items()}

@@ -1,0 +1,106 @@
+"""Cutting, looking up, sorting and writing at places."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kcore.shapes import normalize_axis
+
+from ..values import HELD, constant, of, raw
+from .shapes import assigned, filled, without_gradient
+from .wrapping import reshaped
+
+
+def _plain(shape, begin, end, step):
+    """Begin, end and step with everything positive, and the axes to be turned round."""
+    starts, ends, steps, turned = [], [], [], []
+    for axis, (size, cut) in enumerate(zip(shape, zip(begin, end, step, strict=True), strict=True)):
+        places = range(*slice(*cut).indices(size))
+        if places.step < 0:
+            turned.append(axis)
+            places = places[::-1]
+        starts.append(places.start)
+        ends.append(places[-1] + 1)
+        steps.append(places.step)
+    return tuple(starts), tuple(ends), tuple(steps), tuple(turned)
+
+
+def cut(x, begin, end, step):
+    if not begin:
+        return x
+    starts, ends, steps, turned = _plain(x.shape, begin, end, step)
+    data = raw(x)
+    F = of(data)
+    if starts != (0,) * x.ndim or ends != x.shape or any(s != 1 for s in steps):
+        changed = [i for i in range(x.ndim) if (starts[i], ends[i], steps[i]) != (0, x.shape[i], 1)]
+        if len(changed) == 1 and steps[changed[0]] == 1:
+            i = changed[0]
+            data = F.slice_axis(data, axis=i, begin=starts[i], end=ends[i])
+        else:
+            data = F.slice(data, begin=starts, end=ends, step=steps)
+    return F.reverse(data, axis=turned) if turned else data
+
+
+def unslice(x, like, begin, end, step):
+    if not begin:
+        return x
+    if x.size == 0:
+        return constant(np.broadcast_to(np.zeros((), HELD[x.dtype]), like.shape), x.dtype)
+    starts, ends, steps, turned = _plain(like.shape, begin, end, step)
+    data = raw(x)
+    F = of(data)
+    if turned:
+        data = F.reverse(data, axis=turned)
+    if x.shape == like.shape:
+        return data
+    base = filled(F, like.shape, 0.0, x.dtype, data)
+    return assigned(F, base, data, starts, ends, steps)
+
+
+def _counted(indices, size):
+    """Places from the front; whole numbers."""
+    data = raw(indices)
+    F = of(data)
+    if HELD[indices.dtype] not in ("int32", "int64"):
+        data = F.cast(data, "int32")
+    if indices.dtype.startswith("u") or indices.dtype == "bool":
+        return data
+    return data + (data < 0) * size
+
+
+def gather(reference, indices, axis=0):
+    axis = normalize_axis(axis, reference.ndim)
+    data = raw(reference)
+    places = _counted(indices, reference.shape[axis])
+    made = of(data).take(data, places, axis=axis, mode="clip")
+    shape = (*reference.shape[:axis], *indices.shape, *reference.shape[axis + 1 :])
+    return made if indices.shape else reshaped(made, shape)
+
+
+def _rows(x, indices, updates):
+    places = _counted(indices, x.shape[0]).reshape((1, -1))
+    count = indices.size
+    return places, raw(updates).reshape((count, *x.shape[1:]))
+
+
+def scatter_add(x, indices, updates):
+    if indices.size == 0 or updates.size == 0:
+        return x
+    data = raw(x)
+    F = of(data)
+    places, rows = _rows(x, indices, updates)
+    return data + without_gradient(F._internal._backward_gather_nd(rows, places, shape=x.shape))
+
+
+def argsort(x, axis=-1, descending=False):
+    data = raw(x)
+    F = of(data)
+    return F.cast(
+        F.argsort(data, axis=normalize_axis(axis, x.ndim), is_ascend=not descending, dtype="int32"), "int64"
+    )
+
+
+PRIMITIVES = {
+    "slice": cut, "unslice": unslice, "gather": gather, "scatter_add": scatter_add,
+    "argsort": argsort,
+}  # fmt: skip

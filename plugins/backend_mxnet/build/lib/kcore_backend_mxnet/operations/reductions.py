@@ -1,0 +1,80 @@
+"""Sums, products, extremes, running totals."""
+
+from __future__ import annotations
+
+from kcore.shapes import normalize_axes, normalize_axis
+
+from ..values import of, raw
+from .elements import FLOATS
+from .wrapping import reshaped
+
+
+def _reducing(name):
+    def run(x, axis=None, keepdims=False):
+        axes = normalize_axes(axis, x.ndim)
+        if (
+            x.first is not None
+            and x._data is None
+            and axes == tuple(i for i in range(x.ndim) if i != x.ndim - 1)
+        ):
+            places = (0, *range(2, x.ndim))
+            made = getattr(of(x.first), name)(x.first, axis=places)
+            return made.reshape((*(1,) * (x.ndim - 1), -1)) if keepdims else made
+        data = raw(x)
+        if not axes:
+            return data
+        F = of(data)
+        function = getattr(F, name)
+        made = function(data, axis=tuple(axes), keepdims=keepdims)
+        if name in ("max", "min") and x.dtype in FLOATS:
+            # NaN anywhere gives NaN: a sum of zeros otherwise
+            wrong = F.max(data != data, axis=tuple(axes), keepdims=keepdims)
+            made = F.where(wrong, made * float("nan"), made)
+        return made
+
+    return run
+
+
+def cumsum(x, axis=0):
+    data = raw(x)
+    return of(data).cumsum(data, axis=normalize_axis(axis, x.ndim))
+
+
+def cumprod(x, axis=0):
+    """Doubling: after k rounds each element is the product of up to 2 ** k of them."""
+    axis = normalize_axis(axis, x.ndim)
+    data, size, by = raw(x), x.shape[axis], 1
+    F = of(data)
+    while by < size:
+        ones = F.ones_like(F.slice_axis(data, axis=axis, begin=0, end=by))
+        earlier = F.concat(ones, F.slice_axis(data, axis=axis, begin=0, end=size - by), dim=axis)
+        data = F.elemwise_mul(data, earlier)
+        by *= 2
+    return data
+
+
+def _place(name):
+    def run(x, axis=-1, keepdims=False):
+        axis = normalize_axis(axis, x.ndim)
+        data = raw(x)
+        F = of(data)
+        if x.dtype in FLOATS:  # the first NaN is the extreme
+            wrong = F.cast(data != data, "float32")
+            some = F.max(wrong, axis=axis, keepdims=True)
+            plain = getattr(F, name)(data, axis=axis, keepdims=True)
+            made = F.where(
+                some, F.cast(F.argmax(wrong, axis=axis, keepdims=True), "float32"), F.cast(plain, "float32")
+            )
+        else:
+            made = getattr(F, name)(F.cast(data, "float64"), axis=axis, keepdims=True)
+        made = F.cast(made, "int64")
+        shape = tuple(1 if i == axis else d for i, d in enumerate(x.shape))
+        return reshaped(made, shape if keepdims else shape[:axis] + shape[axis + 1 :])
+
+    return run
+
+
+PRIMITIVES = {
+    "sum": _reducing("sum"), "prod": _reducing("prod"), "max": _reducing("max"), "min": _reducing("min"),
+    "cumsum": cumsum, "cumprod": cumprod, "argmax": _place("argmax"), "argmin": _place("argmin"),
+}  # fmt: skip

@@ -1,0 +1,152 @@
+"""Shapes: asking for them, changing them, spreading over them and summing back."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from kcore.shapes import normalize_axis
+from kcore.shapes import reshaped as reshaped_shape
+
+from ..values import HELD, Value, constant, mx, of, raw
+from .wrapping import reshaped, spread
+
+
+def shape(x):
+    return constant(np.array(x.shape, "int64"), "int64")
+
+
+def reshape(x, shape):
+    target = tuple(reshaped_shape(x.shape, shape))
+    if target == x.shape:
+        return x
+    return reshaped(raw(x), target)
+
+
+def transpose(x, perm=None):
+    order = tuple(reversed(range(x.ndim))) if perm is None else tuple(normalize_axis(p, x.ndim) for p in perm)
+    if order == tuple(range(x.ndim)):
+        return x
+    if x.first is not None and x._data is None and order == (0, x.ndim - 1, *range(1, x.ndim - 1)):
+        return x.first
+    data = raw(x)
+    made = Value(_transposed(data, x.shape, order), tuple(x.shape[i] for i in order), x.dtype)
+    if order == (1, 0):
+        made.turned = x
+    elif x.ndim > 2 and order == (0, *range(2, x.ndim), 1):
+        made.first = data
+    return made
+
+
+def _transposed(data, shape, order):
+    """Axes that stay neighbours go as one, and axes of size 1 not at all: MXNet knows six."""
+    live = [i for i in order if shape[i] != 1]
+    groups: list[list[int]] = []
+    for i in live:
+        between = range(groups[-1][-1] + 1, i) if groups else ()
+        if groups and groups[-1][-1] < i and all(shape[j] == 1 for j in between):
+            groups[-1].append(i)
+        else:
+            groups.append([i])
+    target = tuple(shape[i] for i in order)
+    if len(groups) < 2:
+        return reshaped(data, target)
+    ordered = sorted(range(len(groups)), key=lambda g: groups[g][0])
+    merged = [int(np.prod([shape[i] for i in groups[g]])) for g in ordered]
+    axes = tuple(ordered.index(g) for g in range(len(groups)))
+    F = of(data)
+    if tuple(merged) != tuple(shape):
+        data = data.reshape(tuple(merged))
+    made = F.transpose(data, axes=axes) if len(axes) <= 6 else _in_turns(F, data, merged, axes)
+    return made if tuple(merged[a] for a in axes) == target else made.reshape(target)
+
+
+def _in_turns(F, data, sizes, axes):
+    """A transposition of many axes: each wanted axis is brought to its place with at most four groups at a time."""
+    current = list(range(len(sizes)))
+    for place, axis in enumerate(axes):
+        at = current.index(axis)
+        if at != place:
+            size = lambda group: int(np.prod([sizes[a] for a in group])) if group else 1
+            parts = [size(current[:place]), size(current[place:at]), sizes[axis], size(current[at + 1 :])]
+            data = F.transpose(data.reshape(tuple(parts)), axes=(0, 2, 1, 3))
+            current.insert(place, current.pop(at))
+    return data
+
+
+def broadcast_to(x, shape):
+    return spread(x, tuple(shape))
+
+
+def sum_to_like(x, like):
+    if x.shape == like.shape:
+        return x
+    lead = max(0, x.ndim - like.ndim)
+    axes = tuple(i for i, d in enumerate(x.shape) if i < lead or (d != 1 and like.shape[i - x.ndim] == 1))
+    if x.first is not None and x._data is None and axes == tuple(range(x.ndim - 1)):
+        data = of(x.first).sum(x.first, axis=(0, *range(2, x.ndim)))
+        return reshaped(data, like.shape)
+    data = raw(x)
+    kept = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
+    if axes:
+        data = of(data).sum(data, axis=axes, keepdims=True)
+    short = kept[lead:]
+    return spread(Value(reshaped(data, short), short, x.dtype), like.shape)
+
+
+def assigned(F, base, part, begin, end, step):
+    """`base` with `part` at those places."""
+    return without_gradient(F._internal._slice_assign(base, part, begin=begin, end=end, step=step))
+
+
+def without_gradient(data):
+    """MXNet builds gradients of its own of every graph; for operations that have none it needs to be told so."""
+    return mx.sym.BlockGrad(data) if isinstance(data, mx.sym.Symbol) else data
+
+
+def filled(F, shape, number, dtype, like):
+    """An array of one number."""
+    if F.__name__.endswith("symbol"):
+        return F._internal._full(shape=shape, value=number, dtype=HELD[dtype])
+    return F.full(shape, number, dtype=HELD[dtype], ctx=like.context)
+
+
+def pad(x, paddings, value=0.0):
+    if not any(map(any, paddings)):
+        return x
+    data = raw(x)
+    F = of(data)
+    shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
+    base = filled(F, shape, value, x.dtype, data)
+    begin = tuple(a for a, _ in paddings)
+    return assigned(
+        F, base, data, begin, tuple(a + d for a, d in zip(begin, x.shape, strict=True)), (1,) * x.ndim
+    )
+
+
+def concatenate(tensors, axis=-1):
+    kept = [t for t in tensors if t.size]
+    if len(kept) == 1:
+        return kept[0]
+    axis = normalize_axis(axis, kept[0].ndim)
+    if axis == kept[0].ndim - 1 and axis > 1 and all(t.first is not None and t._data is None for t in kept):
+        firsts = [t.first for t in kept]
+        shape = (*kept[0].shape[:-1], sum(t.shape[-1] for t in kept))
+        return Value(None, shape, kept[0].dtype, first=of(firsts[0]).concat(*firsts, dim=1))
+    data = [raw(t) for t in kept]
+    return of(data[0]).concat(*data, dim=axis)
+
+
+def reverse(x, axes):
+    axes = (axes,) if isinstance(axes, int) else tuple(axes)
+    data = raw(x)
+    return of(data).reverse(data, axis=tuple(normalize_axis(a, x.ndim) for a in axes)) if axes else data
+
+
+def iota(shape, axis=0, dtype="int32"):
+    raise AssertionError("the wrapper has worked this out")
+
+
+PRIMITIVES = {
+    "shape": shape, "reshape": reshape, "transpose": transpose, "broadcast_to": broadcast_to,
+    "sum_to_like": sum_to_like, "iota": iota, "concatenate": concatenate, "pad": pad, "reverse": reverse,
+}  # fmt: skip
