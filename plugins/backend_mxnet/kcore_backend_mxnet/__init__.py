@@ -29,3 +29,10 @@ def kcore_backends() -> list[BackendSpec]:
 @hookimpl
 def kcore_data_adapters() -> list[DataAdapterSpec]:
     return [DataAdapterSpec(name="mxnet_iterator", target="kcore_backend_mxnet.data:DataIterAdapter")]
+
+
+def __getattr__(name: str) -> Any:
+    """What needs MXNet is loaded when first asked for."""
+    if name == "export":
+        return import_module("kcore_backend_mxnet.exporting").export
+    raise AttributeError(f"module 'kcore_backend_mxnet' has no attribute {name!r}")

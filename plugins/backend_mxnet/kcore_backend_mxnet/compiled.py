@@ -73,7 +73,8 @@ class Piece:
             graph = self._made[key] = self.traced(values)
         return graph(values)
 
-    def traced(self, values: list[Value]) -> Graph:
+    def traced(self, values: list[Value], called: dict[int, str] | None = None) -> Graph:
+        """The graph for values of these shapes and types; `called` are names for its inputs, by slot."""
         outer, scope.trace = scope.trace, Trace()
         try:
             table: dict[int, Value] = {}
@@ -82,7 +83,7 @@ class Piece:
                 if value.known and value.size <= _SMALL:
                     table[slot] = value
                     continue
-                name = f"i{place}"
+                name = f"i{place}" if called is None else called[slot]
                 names[name] = place
                 table[slot] = Value(mx.sym.var(name, shape=value.held), value.shape, value.dtype)
             held = dict(table)
@@ -129,6 +130,7 @@ class Graph:
                 listed.append(data)
             self.results.append(("made", symbols[id(data)], value))
         self.op, self.symbol = None, None
+        self.constants = trace.arrays
         if listed:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
             group = mx.sym.Group([mx.sym.BlockGrad(s) for s in listed])

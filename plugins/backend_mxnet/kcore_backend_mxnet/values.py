@@ -34,7 +34,7 @@ class NotTraceable(Exception):
 class Value:
     """`data` is a np.ndarray (a known constant), an mx.nd.NDArray or an mx.sym.Symbol."""
 
-    __slots__ = ("_data", "dtype", "first", "shape", "turned", "with_bias")
+    __slots__ = ("_data", "dtype", "first", "rectified", "shape", "turned", "with_bias")
 
     def __init__(self, data: Any, shape: tuple[int, ...], dtype: str, first: Any = None) -> None:
         self._data = data
@@ -42,6 +42,7 @@ class Value:
         self.dtype = dtype
         self.first = first  # the same with channels before the spatial axes, where that is how it came about
         self.turned: Any = None  # the matrix of which this is the transpose
+        self.rectified = False  # the result of `rectify`, or where such a result is above 0
         self.with_bias: Any = None  # of a convolution: the same with a bias, from the bias
 
     @property
@@ -61,7 +62,7 @@ class Value:
 
     @data.setter
     def data(self, data: Any) -> None:
-        self._data, self.first, self.turned, self.with_bias = data, None, None, None
+        self._data, self.first, self.turned, self.with_bias, self.rectified = data, None, None, None, False
 
     @property
     def known(self) -> bool:

@@ -8,13 +8,14 @@ import threading
 import numpy as np
 import pytest
 from kcore_backend_mxnet.compiled import Compiled, Piece
+from kcore_backend_mxnet.exporting import export
 from kcore_backend_mxnet.startup import import_mxnet
 
 import kcore
 from kcore import backend as K
 from kcore.errors import ArgumentError
 from kcore.kernel.context import engine
-from kcore.layers import LSTM, Conv2D, Dense, Dropout, Flatten
+from kcore.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from kcore.models import Sequential
 
 mx = import_mxnet()
@@ -213,6 +214,60 @@ def test_half_precision_is_rounded_where_it_is_cast():
         found = K.cast(np.array([1.0001, 2.5], "float32"), "float16")
     assert np.asarray(found).dtype == np.float16
     np.testing.assert_array_equal(np.asarray(found), np.array([1.0001, 2.5], "float16"))
+
+
+def exported(tmp_path, batch_size=5):
+    kcore.set_seed(4)
+    with kcore.use_backend("mxnet"):
+        model = Sequential(
+            [
+                Conv2D(4, 3, padding="same", activation="relu", input_shape=(6, 6, 2)),
+                BatchNormalization(),
+                MaxPooling2D(2),
+                Flatten(),
+                Dropout(0.5),
+                Dense(3, activation="softmax"),
+            ]
+        )
+    x = np.random.RandomState(2).randn(batch_size, 6, 6, 2).astype("float32")
+    prefix = str(tmp_path / "model")
+    assert export(model, prefix, batch_size) == ["data"]
+    return model, x, prefix
+
+
+def test_plain_mxnet_runs_an_exported_model(tmp_path):
+    model, x, prefix = exported(tmp_path)
+    np.savez(tmp_path / "case.npz", x=x, expected=model.predict(x))
+    code = (
+        "import sys, warnings\nwarnings.simplefilter('ignore')\n"
+        "from kcore_backend_mxnet.startup import import_mxnet\nimport numpy as np\nmx = import_mxnet()\n"
+        f"case = np.load({str(tmp_path / 'case.npz')!r})\n"
+        f"symbol, parameters, _ = mx.model.load_checkpoint({prefix!r}, 0)\n"
+        "module = mx.mod.Module(symbol, data_names=['data'], label_names=None)\n"
+        "module.bind([('data', case['x'].shape)], for_training=False)\nmodule.set_params(parameters, {})\n"
+        "module.forward(mx.io.DataBatch([mx.nd.array(case['x'])]))\n"
+        "np.testing.assert_allclose(module.get_outputs()[0].asnumpy(), case['expected'], rtol=1e-5)\n"
+        "assert not [m for m in sys.modules if m.startswith('kcore.layers')]"
+    )
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ})
+    assert done.returncode == 0, done.stderr
+    names = mx.sym.load(f"{prefix}-symbol.json").list_inputs()
+    assert "data" in names and any("kernel" in n for n in names)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_an_exported_model_is_a_gluon_block(tmp_path):
+    model, x, prefix = exported(tmp_path)
+    block = mx.gluon.SymbolBlock.imports(f"{prefix}-symbol.json", ["data"], f"{prefix}-0000.params")
+    np.testing.assert_allclose(block(mx.nd.array(x)).asnumpy(), model.predict(x), rtol=1e-5)
+
+
+def test_what_cannot_be_exported_says_so(tmp_path):
+    with pytest.raises(ArgumentError, match="to_backend"):
+        export(made("numpy"), str(tmp_path / "model"))
+    with pytest.raises(ArgumentError, match="batch_size=0"):
+        export(made(), str(tmp_path / "model"), 0)
+    assert not list(tmp_path.iterdir())
 
 
 def test_threads():

@@ -301,6 +301,8 @@ def logical_not(x):
 
 
 def where(condition, x, y):
+    if condition.rectified and uniform(y) == 0 and condition.shape == x.shape and HELD[x.dtype] == "float32":
+        return multiply(x, condition)  # the gradient of `rectify`: a product is ten times as fast as a choice
     lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
     if lead is not None and condition.first is not None and condition.shape == lead.shape:
         sides = [_first_side(v, lead) for v in (x, y)]
@@ -354,6 +356,36 @@ def _like(x, **attributes):
     return x.shape, x.dtype
 
 
+def _marked(function):
+    """A result that is known to be that of `rectify`."""
+
+    def run(x):
+        made = function(x)
+        made = made if isinstance(made, Value) else Value(made, x.shape, x.dtype)
+        made.rectified = True
+        return made
+
+    return run
+
+
+def _above(function):
+    """A comparison; whether something rectified is above 0 is 0 or 1 wherever its gradient passes."""
+
+    def run(x, y):
+        made = function(x, y)
+        if (
+            x.rectified
+            and uniform(y) == 0
+            and HELD[x.dtype] == "float32"
+            and x.shape == tuple(broadcast(x, y))
+        ):
+            made = made if isinstance(made, Value) else Value(made, x.shape, "bool")
+            made.rectified = True
+        return made
+
+    return run
+
+
 def _compared(x, y):
     return tuple(broadcast(x, y)), "bool"
 
@@ -364,9 +396,9 @@ def _sigmoid(data, dtype):
 
 _FUSED = {
     "square": (_unary("square"), lambda x: (x.shape, x.dtype)),
-    "rectify": (_unary("relu"), None),
+    "rectify": (_marked(_unary("relu")), None),
     "sigmoid": (keeping_layout(_sigmoid), None),
-    "greater": (comparing("greater", "lesser"), _compared),
+    "greater": (_above(comparing("greater", "lesser")), _compared),
     "greater_equal": (comparing("greater_equal", "lesser_equal"), _compared),
     "less_equal": (comparing("lesser_equal", "greater_equal"), _compared),
     "not_equal": (comparing("not_equal", "not_equal"), _compared),
