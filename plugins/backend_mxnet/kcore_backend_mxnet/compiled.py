@@ -17,6 +17,7 @@ import numpy as np
 
 from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 
+from . import applies
 from .operations import HOSTED
 from .operations.hosted import row_of, stacked
 from .values import HELD, NotTraceable, Value, as_value, constant, mx, raw, running, scope
@@ -157,7 +158,7 @@ class Graph:
             if kind == "known":
                 found.append(value)
             elif kind == "input":
-                found.append(Value(raw(values[at]), value.shape, value.dtype))
+                found.append(Value(raw(values[at]).copy(), value.shape, value.dtype))
             else:
                 found.append(Value(made[at], value.shape, value.dtype))
         return found
@@ -274,11 +275,15 @@ class Compiled:
     """`program` as graphs, traced when first called with inputs of some shapes."""
 
     def __init__(self, engine: Any, program: FlatProgram, device: str | None = None) -> None:
+        self._outputs = len(program.outputs)
+        program, self._applied = applies.plan(program)
         self.engine, self.program, self.device = engine, program, device
         self._lock = threading.RLock()
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
         self._hosted = {i for i, ins in enumerate(program.instructions) if ins.op in HOSTED}
         self._variables = list(program.variables.items())
+        passed = {*program.variables, *program.inputs}
+        self._shared = {s for s in (*program.outputs, *(s for _, s in program.updates)) if s in passed}
         self._layout: Layout | None = None
 
     def run(self, values: Sequence[Value]) -> dict[int, Value]:
@@ -314,7 +319,7 @@ class Compiled:
     def run_native(self, *values: Any) -> list[Value]:
         """On values, without updates: the form in which a body is called."""
         table = self.run([as_value(v) for v in values])
-        return [table[s] for s in self.program.outputs]
+        return [table[s] for s in self.program.outputs[: self._outputs]]
 
     def __call__(self, *inputs: Any) -> list[Any]:
         if len(inputs) != len(self._dtypes):
@@ -327,9 +332,17 @@ class Compiled:
                 for v, d in zip(inputs, self._dtypes, strict=True)
             ]
             table = self.run(values)
-            for variable, slot in self.program.updates:
+            program = self.program
+            for (
+                slot
+            ) in self._shared:  # what a variable holds may be changed in place: it stays the variable's own
+                table[slot] = table[slot].copied()
+            for variable, slot in program.updates:
                 variable.storage(self.engine).put(table[slot])
-            return [table[s] for s in self.program.outputs]
+            known: dict[int, float] = {}
+            for apply in self._applied:
+                apply(self.engine, table, known)
+            return [table[s] for s in self.program.outputs[: self._outputs]]
 
 
 class Refused(Exception):

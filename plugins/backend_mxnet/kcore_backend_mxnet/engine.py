@@ -16,7 +16,7 @@ from .values import NotTraceable, Value, as_value, mx, raw, running, scope
 
 
 class Storage(Value):
-    """A variable's value. A program's results take its place; arrays themselves are never written to."""
+    """A variable's value. A program's results take its place; fused optimizer steps write to its array."""
 
     __slots__ = ()
 
@@ -62,7 +62,8 @@ class MXNetEngine(Engine):
         return storage.snapshot()
 
     def write_variable(self, storage: Any, tensor: Any) -> Any:
-        storage.put(as_value(tensor))
+        # optimizers change large variables in place: no two may share an array
+        storage.put(as_value(tensor).copied())
         return storage
 
     # devices ------------------------------------------------------------------------------------------------

@@ -80,6 +80,10 @@ class Value:
         with np.errstate(all="ignore"):
             return array.reshape(self.shape).astype(kind, copy=False)
 
+    def copied(self) -> Value:
+        """The same in an array of its own."""
+        return self if self.known else Value(self.data.copy(), self.shape, self.dtype)
+
     def wait_to_read(self) -> None:
         if not self.known:
             self.data.wait_to_read()

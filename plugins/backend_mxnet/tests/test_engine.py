@@ -270,6 +270,41 @@ def test_what_cannot_be_exported_says_so(tmp_path):
     assert not list(tmp_path.iterdir())
 
 
+@pytest.mark.parametrize("name", ["adam", "sgd", "momentum"])
+def test_fused_optimizer_steps_are_the_rules(name, monkeypatch):
+    def weights():
+        optimizer = kcore.optimizers.SGD(0.1, momentum=0.9) if name == "momentum" else name
+        kcore.set_seed(1)
+        with kcore.use_backend("mxnet"):
+            model = Sequential([Dense(20, input_shape=(6,)), Dense(3)])
+        model.compile(optimizer, "mse")
+        step = fitted(model, 3)
+        made_ = next(s for key, s in model._steps._made.items() if key[0] == "train").compiled
+        return step[1], len(made_._applied)
+
+    composed, none = weights()
+    monkeypatch.setattr("kcore_backend_mxnet.applies.LARGE", 1)
+    fused, some = weights()
+    assert (none, some) == (0, 4)
+    for a, b in zip(composed, fused, strict=True):
+        np.testing.assert_allclose(a, b, atol=2e-6)
+
+
+def test_a_copy_of_a_variable_does_not_change_with_it(monkeypatch):
+    monkeypatch.setattr("kcore_backend_mxnet.applies.LARGE", 1)
+    model = made()
+    weight = model.trainable_weights[0]
+    x, y = data()
+    model.train_on_batch(x, y)
+    with kcore.use_backend("mxnet"):
+        kept = K.variable(np.zeros(weight.shape))
+        K.function([], [], updates=[(kept, weight)])([])
+    before = K.get_value(weight)
+    model.train_on_batch(x, y)
+    np.testing.assert_array_equal(K.get_value(kept), before)
+    assert not np.array_equal(K.get_value(weight), before)
+
+
 def test_threads():
     model = made()
     x, _ = data()

@@ -1,0 +1,193 @@
+"""kcore beside Gluon and beside a hand-written step, on the same MXNet: training steps of four small models.
+
+All peers share one process and work in turn, round after round. Gluon is hybridized with static memory and shapes,
+its `Trainer` applies Adam; the hand-written step is a static CachedOp under `autograd.record` with one fused update
+for each array. Weights start differently: this measures time only.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import time
+import warnings
+
+os.environ.setdefault("OMP_NUM_THREADS", "1")  # read when MXNet is loaded
+warnings.simplefilter("ignore")
+
+import numpy as np  # noqa: E402
+from kcore_backend_mxnet.startup import import_mxnet  # noqa: E402
+
+import kcore  # noqa: E402
+from kcore import layers, models, optimizers  # noqa: E402
+
+mx = import_mxnet()
+STEPS = {"tiny": 100, "mlp": 20, "cnn": 4, "lstm": 10}
+PEERS = ("kcore", "gluon", "hand")
+RATE = 0.001
+
+
+def arrays(workload: str):
+    """(inputs, channels first where there are images, class numbers, rows of a batch)."""
+    random = np.random.RandomState(0)
+    shapes = {"tiny": (32, 8), "mlp": (128, 784), "cnn": (64, 1, 28, 28), "lstm": (32, 40, 32)}
+    size, *rest = shapes[workload]
+    rows = size * STEPS[workload]
+    return random.randn(rows, *rest).astype("float32"), random.randint(0, 10, rows), size
+
+
+def kcore_step(workload: str):
+    x, labels, size = arrays(workload)
+    y = np.eye(10, dtype="float32")[labels]
+    dense = layers.Dense
+    if workload == "cnn":
+        x = np.ascontiguousarray(np.moveaxis(x, 1, -1))
+        body = [
+            layers.Conv2D(32, 3, activation="relu", input_shape=(28, 28, 1)), layers.Conv2D(64, 3, activation="relu"),
+            layers.MaxPooling2D(2), layers.Flatten(),
+        ]  # fmt: skip
+    elif workload == "lstm":
+        body = [layers.LSTM(64, input_shape=(40, 32))]
+    else:
+        units = 8 if workload == "tiny" else 512
+        body = [dense(units, activation="relu", input_shape=x.shape[1:])]
+        body += [dense(units, activation="relu")] if workload == "mlp" else []
+    with kcore.use_backend("mxnet"):
+        model = models.Sequential([*body, dense(10, activation="softmax")])
+    model.compile(optimizers.Adam(RATE), "categorical_crossentropy")
+    return lambda: model.fit(x, y, batch_size=size, shuffle=False, verbose=0)
+
+
+def batches(workload: str):
+    x, labels, size = arrays(workload)
+    if workload == "lstm":
+        x = np.ascontiguousarray(x)
+    cut = [slice(i, i + size) for i in range(0, len(x), size)]
+    return x, labels.astype("float32"), cut
+
+
+def gluon_step(workload: str):
+    nn, rnn = mx.gluon.nn, mx.gluon.rnn
+    net = nn.HybridSequential()
+    if workload == "cnn":
+        net.add(
+            nn.Conv2D(32, 3, activation="relu"),
+            nn.Conv2D(64, 3, activation="relu"),
+            nn.MaxPool2D(2),
+            nn.Flatten(),
+        )
+    elif workload == "lstm":
+        net.add(rnn.LSTM(64, layout="NTC"), nn.HybridLambda(lambda F, h: F.SequenceLast(h.swapaxes(0, 1))))
+    else:
+        units = 8 if workload == "tiny" else 512
+        net.add(*(nn.Dense(units, activation="relu") for _ in range(2 if workload == "mlp" else 1)))
+    net.add(nn.Dense(10))
+    net.initialize()
+    net.hybridize(static_alloc=True, static_shape=True)
+    loss = mx.gluon.loss.SoftmaxCrossEntropyLoss()
+    loss.hybridize(static_alloc=True, static_shape=True)
+    trainer = mx.gluon.Trainer(net.collect_params(), "adam", {"learning_rate": RATE})
+    x, labels, cut = batches(workload)
+
+    def run():
+        total = 0.0
+        for part in cut:
+            data, target = mx.nd.array(x[part]), mx.nd.array(labels[part])
+            with mx.autograd.record():
+                value = loss(net(data), target)
+            value.backward()
+            trainer.step(len(target))
+            total = value
+        total.wait_to_read()
+
+    return run
+
+
+def hand_symbol(workload: str, size: int):
+    """(the mean loss, shapes of the weights)."""
+    F, shapes = mx.sym, {}
+    data, label = F.var("data"), F.var("label")
+
+    def weight(name, *shape):
+        shapes[name] = shape
+        return F.var(name, shape=shape)
+
+    def dense(x, name, inputs, units):
+        return F.FullyConnected(
+            x, weight(f"{name}_w", units, inputs), weight(f"{name}_b", units), num_hidden=units
+        )
+
+    if workload == "cnn":
+        x = data
+        for name, inputs, units in (("a", 1, 32), ("b", 32, 64)):
+            w, b = weight(f"{name}_w", units, inputs, 3, 3), weight(f"{name}_b", units)
+            x = F.Activation(F.Convolution(x, w, b, kernel=(3, 3), num_filter=units), act_type="relu")
+        x, width = F.flatten(F.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max")), 64 * 12 * 12
+    elif workload == "lstm":
+        flat = weight("rnn", 4 * 64 * (32 + 64) + 8 * 64)
+        start = F.zeros((1, size, 64))
+        out = F.RNN(
+            F.transpose(data, axes=(1, 0, 2)), flat, start, start, state_size=64, num_layers=1, mode="lstm"
+        )
+        x, width = F.SequenceLast(out), 64
+    else:
+        units, width, x = (8, 8, data) if workload == "tiny" else (512, 784, data)
+        for i in range(2 if workload == "mlp" else 1):
+            x, width = F.Activation(dense(x, f"d{i}", width, units), act_type="relu"), units
+    loss = -F.mean(F.pick(F.log_softmax(dense(x, "out", width, 10)), label))
+    return loss, shapes
+
+
+def hand_step(workload: str):
+    x, labels, cut = batches(workload)
+    loss, shapes = hand_symbol(workload, cut[0].stop)
+    op = mx.nd.CachedOp(loss, [("static_alloc", True), ("static_shape", True)])
+    weights = {name: mx.nd.random.normal(0, 0.05, shape) for name, shape in shapes.items()}
+    slots = {name: (mx.nd.zeros(w.shape), mx.nd.zeros(w.shape)) for name, w in weights.items()}
+    for w in weights.values():
+        w.attach_grad()
+    names, count = loss.list_inputs(), [0]
+
+    def run():
+        value = None
+        for part in cut:
+            fed = {"data": mx.nd.array(x[part]), "label": mx.nd.array(labels[part]), **weights}
+            with mx.autograd.record():
+                value = op(*[fed[n] for n in names])
+            value.backward()
+            count[0] += 1
+            rate = RATE * (1 - 0.999 ** count[0]) ** 0.5 / (1 - 0.9 ** count[0])
+            for name, w in weights.items():
+                mx.nd.adam_update(w, w.grad, *slots[name], lr=rate, epsilon=1e-7, out=w)
+        value.wait_to_read()
+        mx.nd.waitall()
+
+    return run
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--workloads", nargs="+", default=list(STEPS), choices=list(STEPS))
+    options = parser.parse_args()
+    makers = {"kcore": kcore_step, "gluon": gluon_step, "hand": hand_step}
+    print(f"milliseconds per training step, least of {options.rounds} rounds: processor time (wall time)")
+    print(f"MXNet {mx.__version__}, OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}")
+    for workload in options.workloads:
+        runs = {peer: makers[peer](workload) for peer in PEERS}
+        for run in runs.values():
+            run()
+        found: dict[str, list[tuple[float, float]]] = {peer: [] for peer in PEERS}
+        for _ in range(options.rounds):
+            for peer, run in runs.items():
+                processor, wall = time.process_time(), time.perf_counter()
+                run()
+                taken = time.process_time() - processor, time.perf_counter() - wall
+                found[peer].append(tuple(t / STEPS[workload] * 1e3 for t in taken))
+        best = {peer: [min(t[i] for t in times) for i in (0, 1)] for peer, times in found.items()}
+        told = "  ".join(f"{peer} {processor:8.3f} ({wall:.3f})" for peer, (processor, wall) in best.items())
+        print(f"{workload:6} {told}  kcore/gluon {best['kcore'][0] / best['gluon'][0]:.2f}", flush=True)
+
+
+if __name__ == "__main__":
+    main()
