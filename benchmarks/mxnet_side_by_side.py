@@ -60,8 +60,6 @@ def kcore_step(workload: str):
 
 def batches(workload: str):
     x, labels, size = arrays(workload)
-    if workload == "lstm":
-        x = np.ascontiguousarray(x)
     cut = [slice(i, i + size) for i in range(0, len(x), size)]
     return x, labels.astype("float32"), cut
 
@@ -77,7 +75,10 @@ def gluon_step(workload: str):
             nn.Flatten(),
         )
     elif workload == "lstm":
-        net.add(rnn.LSTM(64, layout="NTC"), nn.HybridLambda(lambda F, h: F.SequenceLast(h.swapaxes(0, 1))))
+        net.add(
+            rnn.LSTM(64, layout="NTC", input_size=32),
+            nn.HybridLambda(lambda F, h: F.slice_axis(h, axis=1, begin=-1, end=None)),
+        )
     else:
         units = 8 if workload == "tiny" else 512
         net.add(*(nn.Dense(units, activation="relu") for _ in range(2 if workload == "mlp" else 1)))
@@ -129,7 +130,7 @@ def hand_symbol(workload: str, size: int):
         out = F.RNN(
             F.transpose(data, axes=(1, 0, 2)), flat, start, start, state_size=64, num_layers=1, mode="lstm"
         )
-        x, width = F.SequenceLast(out), 64
+        x, width = F.slice_axis(out, axis=0, begin=-1, end=None).reshape((-1, 64)), 64
     else:
         units, width, x = (8, 8, data) if workload == "tiny" else (512, 784, data)
         for i in range(2 if workload == "mlp" else 1):
