@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
 import contextvars
 import itertools
 import multiprocessing
 import random
 import signal
 import sys
+import threading
 import warnings
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -191,13 +193,43 @@ def _context() -> Any:
     return multiprocessing.get_context("fork" if forks else "spawn")
 
 
+@contextlib.contextmanager
+def _uninterrupted() -> Iterator[None]:
+    """Ctrl-C waits until the block is over.
+
+    A pool interrupted while it starts or ends its processes would lose track of one, which then waits for work
+    for ever. Only the main thread is ever interrupted.
+    """
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    asked: list[Any] = []
+    before = signal.signal(signal.SIGINT, lambda number, frame: asked.append(frame))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if asked and callable(before):
+            before(signal.SIGINT, asked[0])
+
+
 class _Pool:
     """Worker processes that hold `data`."""
 
     def __init__(self, data: Any, workers: int) -> None:
         self._executor: Executor = ProcessPoolExecutor(workers, _context(), _hold, (data,))
 
+        self._started = False
+
     def submit(self, function: Callable[[Any], Any], task: Any) -> Future[Any]:
+        if self._started:
+            return self._submit(function, task)
+        with _uninterrupted():
+            future = self._submit(function, task)
+            self._started = True
+        return future
+
+    def _submit(self, function: Callable[[Any], Any], task: Any) -> Future[Any]:
         with warnings.catch_warnings():
             # Python warns of copies of a process with threads; a worker touches none of them: it only reads data
             warnings.simplefilter("ignore", DeprecationWarning)
@@ -210,6 +242,10 @@ class _Pool:
 
     def close(self, at_once: bool) -> None:
         """Ends the workers; `at_once` also in the middle of a batch."""
+        with _uninterrupted():
+            self._close(at_once)
+
+    def _close(self, at_once: bool) -> None:
         processes = list((getattr(self._executor, "_processes", None) or {}).values())
         if at_once:
             for process in processes:
