@@ -64,6 +64,18 @@ class WorkerDied(KcoreError, RuntimeError):
     """A process that read data for training ended without a word."""
 
 
+class FileRefused(KcoreError, ValueError):
+    """A file that is damaged, hostile or beyond the budgets (`kcore.saving.gate`); nothing of it was used."""
+
+
+class CannotMap(KcoreError, ValueError):
+    """A model file that says things for which there is nothing here; the message lists all of them."""
+
+
+class WeightsMismatch(KcoreError, ValueError):
+    """Weights in a file that do not fit the model; the message is the table of all. The model is unchanged."""
+
+
 def nearest(name: object, known: Iterable[str]) -> str:
     """A phrase ' Did you mean ...?' for the known names nearest to `name`, or an empty string."""
     found = difflib.get_close_matches(str(name), sorted(known), n=3, cutoff=0.6)

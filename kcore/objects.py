@@ -47,6 +47,24 @@ def custom_object_scope(*tables: Mapping[str, Any]) -> CustomObjectScope:
     return CustomObjectScope(*tables)
 
 
+_trusting: ContextVar[bool] = ContextVar("kcore_trusts_code", default=False)
+
+
+def code_is_trusted() -> bool:
+    """Whether code in a config may be run: only within `trusting_code`, which `safe_mode=False` means."""
+    return _trusting.get()
+
+
+@contextmanager
+def trusting_code(trusted: bool) -> Iterator[None]:
+    """Within it, code in configs (the bytecode of a Lambda) may be run, or not. It holds in this thread only."""
+    token = _trusting.set(bool(trusted))
+    try:
+        yield
+    finally:
+        _trusting.reset(token)
+
+
 @contextmanager
 def _with(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
     if not custom_objects:

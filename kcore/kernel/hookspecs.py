@@ -91,7 +91,10 @@ def kcore_data_adapters() -> list[DataAdapterSpec]:  # type: ignore[empty-body]
 
 @hookspec
 def kcore_model_formats() -> list[ModelFormatSpec]:  # type: ignore[empty-body]
-    """Formats in which models are saved, loaded or exported. Since API 1."""
+    """Formats in which models are saved, loaded or exported: `kcore.saving.formats.ModelFormat` says what each is.
+
+    The suffix chooses one when a model is saved, the first bytes when a file is loaded; kcore's own are asked first,
+    so a plug-in is loaded only for files that no format of kcore's knows. Since API 1."""
 
 
 @hookspec

@@ -130,7 +130,7 @@ class DataAdapterSpec(ObjectSpec):
 
 
 class ModelFormatSpec(ObjectSpec):
-    """A class that saves, loads or exports models in a format."""
+    """A format of files; `target` is a `kcore.saving.formats.ModelFormat`, which is loaded when one is saved or read."""
 
 
 class DistributionSpec(ObjectSpec):

@@ -1,0 +1,67 @@
+"""A model as plain data: what every format writes and reads."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+
+@dataclass(frozen=True)
+class Group:
+    """The weights of one layer (or of an optimizer), in their order.
+
+    arrays: NumPy arrays, or anything with `shape`, `dtype` and `__array__` that is read only when it is needed
+    (`Stored`, or a variable that waits to be written).
+    """
+
+    name: str
+    weight_names: tuple[str, ...]
+    arrays: tuple[Any, ...]
+
+    @property
+    def nbytes(self) -> int:
+        return sum(int(np.prod(a.shape, dtype=object)) * np.dtype(a.dtype).itemsize for a in self.arrays)
+
+
+@dataclass(frozen=True)
+class Snapshot:
+    """A model at rest.
+
+    architecture: {'class_name': ..., 'config': {...}}, in Keras 2's words. layers: one group for each layer of the
+    model that may have weights, a nested model counting as one. training: Keras 2's `training_config`
+    (`optimizer_config`, `loss`, `metrics`, `weighted_metrics`, `sample_weight_mode`, `loss_weights`), None if the
+    model is not compiled. optimizer: its own variables, None if they are not saved. made_by: what wrote it, by name
+    ('keras_version', 'backend', ...), for the conventions of old files.
+    """
+
+    architecture: Mapping[str, Any]
+    layers: tuple[Group, ...]
+    training: Mapping[str, Any] | None = None
+    optimizer: Group | None = None
+    made_by: Mapping[str, str] = field(default_factory=dict)
+
+
+class Held:
+    """A variable's value, fetched when it is written, so that a model is never copied as a whole."""
+
+    def __init__(self, variable: Any) -> None:
+        self.variable = variable
+        self.shape, self.dtype = tuple(variable.shape), np.dtype(str(variable.dtype))
+
+    def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        return np.asarray(self.variable.numpy(), dtype=dtype)
+
+
+def snapshot_of(model: Any, include_optimizer: bool = True) -> Snapshot:
+    """`model` as plain data; its arrays are fetched from the engine one by one, as they are written."""
+    raise NotImplementedError
+
+
+def model_from(
+    snapshot: Snapshot, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
+) -> Any:
+    """A new model: architecture, weights, and with `compile` also training config and optimizer state."""
+    raise NotImplementedError
