@@ -4,6 +4,8 @@ Every function works on symbolic tensors (and extends their graph) and on arrays
 every engine. Operations beyond Keras 2's are here too, under their own names.
 """
 
+from inspect import ismodule as _is_module
+
 # modules that declare operations; `function` lets them run on arrays
 from . import (
     comparison,
@@ -25,8 +27,10 @@ from . import (
 from . import (
     function as _function,
 )
+from .control import repeat_while
 from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from .declare import declared as _declared
+from .differentiate import grad, value_and_grad
 from .keras_face import (
     arange,
     backend,
@@ -76,6 +80,8 @@ from .random_face import (
 from .random_state import set_seed
 from .recurrent import foldl, foldr, map_fn, rnn
 from .settings import (
+    control_dependencies,
+    eager,
     epsilon,
     floatx,
     get_session,
@@ -85,6 +91,7 @@ from .settings import (
     set_floatx,
     set_image_data_format,
     set_session,
+    symbolic,
 )
 from .values import (
     batch_get_value,
@@ -120,3 +127,9 @@ from .variables import Variable
 _faces = set(globals())
 # every other declared operation is a function of K under its own name
 globals().update({op.name: op for op in _declared() if op.name not in _faces})
+# what K shows; the modules that it is made of are no part of it
+__all__ = sorted(n for n, v in globals().items() if not n.startswith("_") and not _is_module(v))
+
+
+def __dir__() -> list[str]:
+    return list(__all__)

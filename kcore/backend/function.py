@@ -34,6 +34,7 @@ class Function:
         name: str | None = None,
         givens: dict[SymbolicTensor, Any] | None = None,
         backend: str | None = None,
+        interpreted: bool = False,
     ) -> None:
         self.single = isinstance(outputs, (SymbolicTensor, Update))
         listed = [outputs] if self.single else list(outputs or ())
@@ -47,6 +48,7 @@ class Function:
         self.name = name or "function"
         self.givens = dict(givens or {})
         self._backend = backend
+        self._interpreted = interpreted  # operation by operation: for what runs once
         self._device = current_device()
         self._compiled: Any = None
         self._engine: Any = None
@@ -63,7 +65,10 @@ class Function:
             givens[RANDOM_COUNTER] = counter
             updates.append(Update(counter, counter + 1))
         program = Program(self.inputs, self.outputs, updates, givens, self.name)
-        self._compiled = engine.compile(program.lower(engine), device=self._device)
+        flat = program.lower(engine)
+        self._compiled = (
+            engine.execute(flat) if self._interpreted else engine.compile(flat, device=self._device)
+        )
         self._engine = engine
 
     def native(self, *values: Any) -> list[Any]:

@@ -82,6 +82,7 @@ def _span(begin: Any, count: Any) -> Any:
 
 
 def identity(x: Any, name: str | None = None) -> Any:
+    """The same values as a tensor of its own."""
     made = operation("identity")(x)
     if name is not None and isinstance(made, SymbolicTensor):
         made.name = name
@@ -89,10 +90,12 @@ def identity(x: Any, name: str | None = None) -> Any:
 
 
 def zeros_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Zeros in the shape of `x`, and in its type unless `dtype` is given."""
     return _like("zeros_like", x, dtype)
 
 
 def ones_like(x: Any, dtype: Any = None, name: str | None = None) -> Any:
+    """Ones in the shape of `x`, and in its type unless `dtype` is given."""
     return _like("ones_like", x, dtype)
 
 
@@ -107,10 +110,12 @@ def size(x: Any, name: str | None = None) -> Any:
 
 
 def expand_dims(x: Any, axis: int = -1) -> Any:
+    """A new axis of size 1 in front of `axis`."""
     return operation("expand_dims")(x, axis)
 
 
 def stack(x: Any, axis: int = 0) -> Any:
+    """Tensors of equal shape joined along a new axis."""
     return operation("stack")(list(x), axis)
 
 
@@ -128,6 +133,7 @@ def normalize_data_format(value: Any) -> str:
 
 
 def cast(x: Any, dtype: Any) -> Any:
+    """`x` with elements of type `dtype`."""
     return operation("cast")(x, canonical(dtype))
 
 

@@ -119,10 +119,12 @@ def update(x: Variable, new_x: Any) -> Update:
 
 
 def update_add(x: Variable, increment: Any) -> Update:
+    """`x` grows by `increment` when the program that holds this update has run."""
     return Update(x, x + increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Update:
+    """`x` shrinks by `decrement` when the program that holds this update has run."""
     return Update(x, x - decrement)
 
 

@@ -65,6 +65,7 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
 def random_uniform_variable(
     shape: Any, low: float, high: float, dtype: Any = None, name: str | None = None, seed: int | None = None
 ) -> Variable:
+    """A variable of `shape`, uniform in [low, high)."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
     return Variable(state.uniform(low, high, tuple(shape)), _type(dtype), name)
 
@@ -72,5 +73,6 @@ def random_uniform_variable(
 def random_normal_variable(
     shape: Any, mean: float, scale: float, dtype: Any = None, name: str | None = None, seed: int | None = None
 ) -> Variable:
+    """A variable of `shape`, normal with mean `mean` and standard deviation `scale`."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
     return Variable(state.normal(mean, scale, tuple(shape)), _type(dtype), name)

@@ -87,10 +87,12 @@ def int_shape(x: Any) -> Shape | None:
 
 
 def ndim(x: Any) -> int:
+    """The number of axes."""
     return len(int_shape(x) or ())
 
 
 def dtype(x: Any) -> str:
+    """The name of the tensor's element type, such as 'float32'."""
     return dtypes.canonical(x.dtype)
 
 
@@ -100,18 +102,22 @@ def count_params(x: Any) -> int | None:
 
 
 def is_tensor(x: Any) -> bool:
+    """True for symbolic tensors, variables included."""
     return isinstance(x, SymbolicTensor)
 
 
 def is_variable(x: Any) -> bool:
+    """True for variables."""
     return isinstance(x, Variable)
 
 
 def is_placeholder(x: Any) -> bool:
+    """True for tensors that are to be fed."""
     return isinstance(x, Placeholder)
 
 
 def is_sparse(tensor: Any) -> bool:
+    """True for sparse tensors."""
     return bool(getattr(tensor, "sparse", False))
 
 
@@ -148,6 +154,7 @@ def get_value(x: Any) -> np.ndarray:
 
 
 def batch_get_value(ops: Sequence[Any]) -> list[np.ndarray]:
+    """The values of several variables, as arrays."""
     return [get_value(x) for x in ops]
 
 
@@ -157,6 +164,7 @@ def set_value(x: Variable, value: Any) -> None:
 
 
 def batch_set_value(tuples: Sequence[tuple[Variable, Any]]) -> None:
+    """Sets several variables at once: pairs (variable, array). Raises ShapeError where a shape differs."""
     for x, value in tuples:
         x.assign_now(value)
 
@@ -181,6 +189,7 @@ def get_uid(prefix: str = "") -> int:
 
 
 def reset_uids() -> None:
+    """`get_uid` counts from 1 again, for every prefix."""
     with _uid_lock:
         _uids.clear()
 

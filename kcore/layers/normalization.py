@@ -77,6 +77,8 @@ class BatchNormalization(Layer):
                 epsilon=self.epsilon,
             )
 
+        if training is None:  # a phase that is fixed: what it excludes is not made, moving averages included
+            training = K.learning_phase()
         if training in (0, False):
             return inference()
         axes = [i for i in range(K.ndim(inputs)) if i != axis]

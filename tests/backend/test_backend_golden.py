@@ -5,8 +5,9 @@ import pytest
 
 from golden import case_id, cases, load, relative_error
 from kcore import backend as K
+from kcore.errors import ShapeError
 
-# these carry a protocol of several calls; test_graph.py checks their behaviour
+# these carry a protocol of several calls, followed at the end of this file
 WITH_PROTOCOL = {"rnn", "update", "update_add", "update_sub", "moving_average_update"}
 CASES = [c for c in cases("backend") if c["function"] not in WITH_PROTOCOL]
 
@@ -74,3 +75,68 @@ def test_as_recorded(case):
         gradients = given.run(K.gradients(total, [given.tensors[n] for n in names]))
         for got, want in zip(gradients, recorded.values(), strict=True):
             assert relative_error(got, want) <= 1e-4
+
+
+UPDATES = [c for c in cases("backend") if c["function"] in WITH_PROTOCOL - {"rnn"}]
+
+
+@pytest.mark.parametrize("case", UPDATES, ids=[case_id(c) for c in UPDATES])
+def test_updates_as_recorded(case):
+    arrays = load(case)
+    variable = K.variable(arrays["variable"])
+    value = K.placeholder(variable.shape)
+    extra = [] if case["momentum"] is None else [case["momentum"]]
+    update = getattr(K, case["function"])(variable, value, *extra)
+    run = K.function([value], [], updates=[update])
+    afters = numbered(arrays, "after_")
+    assert len(afters) == 3
+    for given, after in zip(numbered(arrays, "value_"), afters, strict=True):
+        run([given])
+        assert relative_error(K.get_value(variable), after) <= 1e-5
+
+
+RNN = cases("backend", "rnn")
+
+
+@pytest.mark.parametrize("unknown_time", [False, True])
+@pytest.mark.parametrize("case", RNN, ids=[case_id(c) for c in RNN])
+def test_rnn_as_recorded(case, unknown_time):
+    if unknown_time and case["unroll"]:
+        with pytest.raises(ShapeError, match="unroll=True.*known number of time steps"):
+            K.rnn(
+                lambda x, s: (x, s), K.placeholder((None, None, 2)), [K.placeholder((None, 2))], unroll=True
+            )
+        return
+    arrays = load(case)
+    shapes = {
+        n: (None, None, *a.shape[2:]) if unknown_time and n in ("x", "mask") else a.shape
+        for n, a in arrays.items()
+    }
+    names = [
+        "x",
+        "h0",
+        "W",
+        "U",
+        *(["mask"] if case["use_mask"] else []),
+        *(["constant"] if case["use_constant"] else []),
+    ]
+    given = {n: K.placeholder(shapes[n], dtype=str(arrays[n].dtype)) for n in names}
+
+    def step(x, states):
+        assert len(states) == 1 + case["use_constant"]
+        h = K.tanh(K.dot(x, given["W"]) + K.dot(states[0], given["U"]))
+        h = h + states[1] if case["use_constant"] else h
+        return 2 * h, [h]
+
+    last, outputs, states = K.rnn(
+        step,
+        given["x"],
+        [given["h0"]],
+        go_backwards=case["go_backwards"],
+        mask=given.get("mask"),
+        constants=[given["constant"]] if case["use_constant"] else None,
+        unroll=case["unroll"],
+    )
+    found = K.function(list(given.values()), [last, outputs, *states])([arrays[n] for n in given])
+    for got, name in zip(found, ("last_output", "outputs", "state_0"), strict=True):
+        assert relative_error(got, arrays[name]) <= 1e-5, name

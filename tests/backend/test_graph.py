@@ -113,7 +113,7 @@ def test_switch_by_elements_fills_up_the_rank():
 
 def test_while_loop():
     n = K.placeholder((), dtype="int32")
-    total, count = K.control.repeat_while(lambda s, i: i < n, lambda s, i: [s + i, i + 1], [0, 0])
+    total, count = K.repeat_while(lambda s, i: i < n, lambda s, i: [s + i, i + 1], [0, 0])
     assert K.function([n], [total, count])([5]) == [10, 5]
 
 
