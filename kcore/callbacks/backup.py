@@ -8,6 +8,7 @@ import zipfile
 import numpy as np
 
 from ..errors import ArgumentError, DataError, ShapeError
+from ..saving.atomic import writing
 from ..shapes import describe
 from ..training.loop import Resumption
 from ..training.randomness import random_state, set_random_state
@@ -143,18 +144,8 @@ class BackupAndResume(Callback):
         self._write(self._paths()[self._number % GENERATIONS], as_arrays(state))
 
     def _write(self, path, arrays):
-        beside = f"{path}.part"
-        with open(beside, "wb") as file:
+        with writing(path) as file:
             np.savez(file, **arrays)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(beside, path)
-        with contextlib.suppress(OSError, AttributeError):  # not every system can open a folder
-            folder = os.open(self.backup_dir, os.O_RDONLY)
-            try:
-                os.fsync(folder)
-            finally:
-                os.close(folder)
 
     # putting back -------------------------------------------------------------------------------------------
     def _variables(self):

@@ -4,12 +4,12 @@ import hashlib
 import os
 import shutil
 import tarfile
-import tempfile
 import urllib.request
 import zipfile
 from pathlib import Path
 
 from ..errors import ArgumentError, DataError
+from ..saving.atomic import writing
 
 _ALGORITHMS = {"sha256": "sha256", "md5": "md5"}
 _ARCHIVES = {"tar": ("tar",), "zip": ("zip",), "auto": ("tar", "zip")}
@@ -68,19 +68,14 @@ def _is_good(path, file_hash, algorithm):
 
 def _fetch(origin, path, file_hash, algorithm):
     """Fetches into a temporary file, checks that, and only then puts it in place."""
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-    try:
-        with os.fdopen(handle, "wb") as file, urllib.request.urlopen(origin) as answer:
-            shutil.copyfileobj(answer, file)
-        if file_hash is not None and not validate_file(temporary, file_hash, algorithm):
+    with writing(path) as file:
+        with urllib.request.urlopen(origin) as answer:
+            shutil.copyfileobj(answer, file, 2**20)
+        if file_hash is not None and not validate_file(file.part, file_hash, algorithm):
             raise DataError(
                 f"{origin} was fetched, but it does not have the hash {file_hash}: another file, or damaged on the "
                 "way. Nothing was kept."
             )
-        os.replace(temporary, path)
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
 
 
 def _unpack(path, folder, archive_format):
