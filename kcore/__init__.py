@@ -13,6 +13,7 @@ _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context", "device": "kernel.context",
     "devices": "kernel.context", "determinism": "kernel.context",
     "plugins": "kernel.loader", "set_seed": "backend", "grad": "backend", "value_and_grad": "backend",
+    "compare": "inspection.comparing",
 }  # fmt: skip
 
 

@@ -61,8 +61,34 @@ def _check(options: argparse.Namespace) -> int:
     return int(import_module("kcore.testing.report").main(arguments))
 
 
+def _add_compare(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("model", help="a file of a saved model, or module:function that makes one")
+    parser.add_argument(
+        "--backends", required=True, help="engines, separated by commas; the first is the reference"
+    )
+    parser.add_argument(
+        "--data", metavar="FILE", help=".npz or .npy with the batch: x (or x0, x1, ...), and y"
+    )
+    parser.add_argument("--rows", type=int, default=4, help="rows of the batch that is made (default: 4)")
+    parser.add_argument("--inference", action="store_true", help="the phase of inference, not of training")
+    parser.add_argument(
+        "--tolerance", type=float, default=1.0, help="a factor for the tolerances (default: 1)"
+    )
+    parser.add_argument("--seed", type=int, default=0, help="for what is made (default: 0)")
+    parser.add_argument("--json", metavar="FILE", help="also write the result there")
+
+
+def _compare(options: argparse.Namespace) -> int:
+    """Runs a model on two engines, layer by layer, and names the first layer that differs."""
+    return int(import_module("kcore.inspection.command").run(options))
+
+
 # name -> (adds its arguments, runs it)
-COMMANDS = {"plugins": (_add_plugins, _plugins), "check": (_add_check, _check)}
+COMMANDS = {
+    "plugins": (_add_plugins, _plugins),
+    "check": (_add_check, _check),
+    "compare": (_add_compare, _compare),
+}
 
 
 def main(arguments: list[str] | None = None) -> int:

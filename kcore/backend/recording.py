@@ -6,12 +6,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
+from dataclasses import dataclass
 from typing import Any
 
 from .declare import operation
 from .graph import inputs_of, nodes_between, substitute
 from .tensor import SymbolicTensor, next_moment
 from .variables import Update, Variable, listen_to_assignments
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a layer: what went in and came out, masks included, and the layers in whose calls it stands."""
+
+    layer: Any
+    within: tuple[Any, ...]
+    inputs: list[Any]
+    masks: list[Any]
+    outputs: list[Any]
+    output_masks: list[Any]
 
 
 class Recorder:
@@ -25,6 +38,8 @@ class Recorder:
         self.updates: list[tuple[int, Update]] = []
         self.losses: list[Any] = []
         self.called: list[tuple[Any, SymbolicTensor]] = []  # layers and their outputs, in order
+        self.calls: list[Call] = []  # the same with inputs and masks
+        self._open: list[Any] = []
         self.gathered: set[Variable] = set()  # the state of metrics
         self._frozen = 0
 
@@ -47,10 +62,18 @@ class Recorder:
         """While `layer` is called: what stands in a frozen layer is frozen."""
         frozen = not layer.trainable
         self._frozen += frozen
+        self._open.append(layer)
         try:
             yield
         finally:
+            self._open.pop()
             self._frozen -= frozen
+
+    def note_call(self, layer: Any, inputs: Any, masks: Any, outputs: Any, output_masks: Any) -> None:
+        parts = [
+            list(v) if isinstance(v, (list, tuple)) else [v] for v in (inputs, masks, outputs, output_masks)
+        ]
+        self.calls.append(Call(layer, tuple(self._open), *parts))
 
     def in_sequence(self, outputs: Sequence[SymbolicTensor]) -> tuple[list[SymbolicTensor], list[Update]]:
         """`outputs` and one update per variable, where all that was made after an update reads the new value."""

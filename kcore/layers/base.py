@@ -423,6 +423,9 @@ class Layer:
         self._merge_shapes(listed, values)
         outputs = listed if isinstance(outputs, (list, tuple)) else listed[0]
         masks_out = self.compute_mask(inputs, masks)
+        tracing = recorder()
+        if tracing is not None:
+            tracing.note_call(self, inputs, masks, outputs, masks_out)
         if self.activity_regularizer is not None:
             self.add_loss([self.activity_regularizer(o) for o in listed], values)
         return outputs, masks, masks_out

@@ -129,9 +129,10 @@ def precision(engine: Any) -> str:
 # comparing ---------------------------------------------------------------------------------------------------
 def compare(
     what: str, got: np.ndarray, want: np.ndarray, dtype: str, snippet: str = "", slack: float = 1.0,
-    tolerance: dict[str, tuple[float, float]] | None = None,
+    tolerance: dict[str, tuple[float, float]] | None = None, fine: bool = False,
 ) -> None:  # fmt: skip
-    """Shape, type, and values; NaN equals NaN. Tolerances grow with the largest number in the result."""
+    """Shape, type, and values; NaN equals NaN. Tolerances grow with the largest number in the result, and with
+    `fine` they also shrink with it."""
     if got.shape != want.shape:
         raise Mismatch(f"{what}: shape {got.shape}, but the declaration gives {want.shape}", snippet)
     if got.dtype != want.dtype:
@@ -144,7 +145,8 @@ def compare(
     finite = np.abs(want[np.isfinite(want)])
     scale = min(float(finite.max()), 1e4) if finite.size else 1.0
     with np.errstate(all="ignore"):
-        near = np.isclose(got, want, slack * relative, slack * absolute * max(1.0, scale), equal_nan=True)
+        scale = scale if fine else max(1.0, scale)
+        near = np.isclose(got, want, slack * relative, slack * absolute * scale, equal_nan=True)
     if not near.all():
         place = tuple(int(i) for i in np.argwhere(~near)[0])
         raise Mismatch(
@@ -217,8 +219,35 @@ def check_call(
     wanted = run(REFERENCE, inputs, seen, arrays)
     got = run(engine, inputs, seen, arrays)
     for i, (tensor, g, w) in enumerate(zip(seen, got, wanted, strict=True)):
-        compare(f"{op.name} result {i}", g, w, _coarsest(arrays, w), told, **options)
+        compare(f"{op.name} result {i}", g, w, _coarsest(arrays, w), told, fine=sample.fine, **options)
         _fits(op, tensor, g, told)
+
+
+def check_pure(
+    engine: Any, op: Operation, sample: Sample, other: Sample, level: str = "recurrent", **options: Any
+) -> None:
+    """An operation changes neither what it is given nor what it gave before.
+
+    `other`: the same call on other numbers, made before the results of the first are read.
+    """
+    inputs, outputs = graph(op, sample)
+    seen = observed(op, outputs)
+    _above(engine, level, inputs, seen)
+    arrays = sample.arrays()
+    if not arrays or any(a.size == 0 for a in arrays):
+        raise NotApplicable("nothing that could be changed")
+    told = snippet(engine, op, sample)
+    wanted = run(REFERENCE, inputs, seen, arrays)
+    program = Program(inputs, [*seen, *inputs], name="conformance").lower(engine)
+    compiled = engine.compile(program)
+    results = compiled(*[a.copy() for a in arrays])
+    compiled(*[a.copy() for a in other.arrays()])
+    got = [np.array(engine.to_numpy(t)) for t in results]
+    for i, (g, w) in enumerate(zip(got[len(seen) :], arrays, strict=True)):
+        if not np.array_equal(g, w, equal_nan=w.dtype.kind == "f"):
+            raise Mismatch(f"{op.name}: it changes its input {i}; results are new tensors", told)
+    for i, (g, w) in enumerate(zip(got, wanted, strict=False)):
+        compare(f"{op.name} result {i}, after another call", g, w, _coarsest(arrays, w), told, **options)
 
 
 def _coarsest(arrays: Sequence[np.ndarray], want: np.ndarray) -> str:
@@ -448,7 +477,10 @@ def check_random(engine: Any, op: Operation, sample: Sample, level: str = "recur
     n = first.size
     for d in draws[1:]:
         d = d.astype("float64")
-        if abs(d.mean() - mean) > 5 * deviation / n**0.5 or abs(d.std() - deviation) > 5 * deviation / n**0.5:
+        if (
+            abs(d.mean() - mean) > 5 * deviation / n**0.5
+            or abs(d.std() - deviation) > 5 * deviation / (2 * n) ** 0.5
+        ):
             raise Mismatch(
                 f"{op.name}: mean {d.mean():.4f}, deviation {d.std():.4f}; due are {mean}, {deviation:.4f}",
                 told,
@@ -497,6 +529,9 @@ def _calls(
                 if not engine.can("empty") and any(a.size == 0 for a in sample.arrays()):
                     continue
                 yield functools.partial(check_call, engine, op, sample, level, **options)
+        again = samples(op.name, types[-1], variant="again")
+        for sample, other in list(zip(samples(op.name, types[-1]), again, strict=True))[:2]:
+            yield functools.partial(check_pure, engine, op, sample, other, level, **options)
     elif kind == "edges":
         for dtype in types:
             for sample in edges(op.name, dtype):

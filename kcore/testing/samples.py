@@ -28,6 +28,7 @@ class Sample:
     args: tuple[Any, ...]
     kwargs: dict[str, Any] = field(default_factory=dict)
     gradient: bool = True  # False at points where no derivative is defined
+    fine: bool = False  # all results are tiny, and are to be right to their last digits
 
     def arrays(self) -> list[np.ndarray]:
         """The tensors, lists laid flat, in order."""
@@ -97,14 +98,17 @@ def _for(*names: str) -> Callable[[Builder], Builder]:
     return note
 
 
-def S(*args: Any, gradient: bool = True, **kwargs: Any) -> Sample:
-    return Sample(args, kwargs, gradient)
+def S(*args: Any, gradient: bool = True, fine: bool = False, **kwargs: Any) -> Sample:
+    return Sample(args, kwargs, gradient, fine)
 
 
-def samples(name: str, dtype: str = "float64") -> list[Sample]:
-    """Calls of the operation `name` inside its domain. Raises NoSamples where nobody has written any."""
+def samples(name: str, dtype: str = "float64", variant: str = "") -> list[Sample]:
+    """Calls of the operation `name` inside its domain; another `variant` has other numbers.
+
+    Raises NoSamples where nobody has written any.
+    """
     op = operation(name)
-    draw = Draw(name, dtype)
+    draw = Draw(name + variant, dtype)
     given = op.facts.get("samples")  # a declaration may bring its own: samples(draw) -> list of Sample
     build = given or _builders.get(name) or _generic(op)
     if build is None:
@@ -172,6 +176,8 @@ def _generic(op: Operation) -> Builder | None:
                 made.append(S(d.array([0.5, 1.5, 2.5, -0.5, -1.5, 2.0, -3.0])))
             if op.name in _INTEGERS:
                 made.append(S(d.ints(2, 3, low=1 if op.name == "sqrt" else -3)))
+            if op.name in ("expm1", "log1p"):  # where exp(x) - 1 would lose its digits
+                made.append(S(d(3) * d.array(1e-6), gradient=False, fine=True))
             return made if op.name not in _LOGICAL else [S(d.bools(2, 3)), S(d.ints(4, high=2))]
 
         return one
@@ -213,6 +219,8 @@ def _two(name: str, d: Draw) -> list[Sample]:
         if name in ("equal", "not_equal", "less", "less_equal", "greater", "greater_equal"):
             made.append(S(np.array([1, 2, 3], "int32"), np.array([1, 3, 2], "int32")))
             made.append(S(d.array([1.0, 2.0, 3.0]), d.array([1.0, 3.0, 2.0])))
+            near = np.nextafter(d.array([1.0, 2.0]), d.array([2.0, 1.0]))  # as near as two numbers can be
+            made.append(S(d.array([1.0, 2.0]), near, gradient=False))
     return made
 
 
@@ -695,7 +703,7 @@ def _convolution_transpose(d: Draw) -> list[Sample]:
 
 @_for("convolution_kernel_gradient")
 def _convolution_kernel(d: Draw) -> list[Sample]:
-    return [S(d(1, 4, 4, 1), d(1, *_window_outputs(s[1], s[0]), 2), (2, 2), *s) for s in _SETTINGS]
+    return [S(d(2, 4, 4, 1), d(2, *_window_outputs(s[1], s[0]), 2), (2, 2), *s) for s in _SETTINGS]
 
 
 @_for("depthwise_convolution")
@@ -710,7 +718,7 @@ def _depthwise_transpose(d: Draw) -> list[Sample]:
 
 @_for("depthwise_convolution_kernel_gradient")
 def _depthwise_kernel(d: Draw) -> list[Sample]:
-    return [S(d(1, 4, 4, 2), d(1, *_window_outputs(s[1], s[0]), 4), (2, 2), *s) for s in _SETTINGS]
+    return [S(d(2, 4, 4, 2), d(2, *_window_outputs(s[1], s[0]), 4), (2, 2), *s) for s in _SETTINGS]
 
 
 _FIRST, _LAST = "channels_first", "channels_last"
@@ -812,6 +820,8 @@ def _pool_gradient(d: Draw) -> list[Sample]:
     return [
         S(d(1, 2, 2, 1), d.distinct(1, 4, 4, 1), (2, 2), (2, 2), "valid"),
         S(d(1, 3, 3, 1), d.distinct(1, 5, 3, 1), (3, 2), (2, 1), "same"),
+        # the first of several largest elements is the one that counts
+        S(d(2, 2, 2, 1), d.ints(2, 4, 4, 1, high=2).astype(d.dtype), (2, 2), (2, 2), "valid", gradient=False),
     ]
 
 

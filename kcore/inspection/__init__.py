@@ -1,0 +1,1 @@
+"""Looking into models: how two engines run the same one (`comparing`)."""
