@@ -184,11 +184,11 @@ def huber_loss(y_true, y_pred, delta=1.0):
     return 0.5 * K.square(quadratic) + float(delta) * (size - quadratic)
 
 
-def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0, smoothing_axis=-1):
+def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=0, smoothing_axis=1):
     """-sum(y_true log(y_pred)); smoothing moves that share of each target evenly over the classes.
 
-    `smoothing_axis` is where the number of classes is read. Keras 2.3.1 reads it at axis 1, which beyond rank 2 is
-    another number: to repeat its values for targets of (batch, time, classes) give 1.
+    `smoothing_axis` is where the number of classes is read: axis 1 as in Keras 2.3.1, which is the axis of classes
+    for (batch, classes) only. Give -1 for targets of more axes, such as (batch, time, classes).
     """
     y_true, y_pred = _pair(y_true, y_pred)
     if label_smoothing:
@@ -340,10 +340,10 @@ class CategoricalCrossentropy(LossFunctionWrapper):
         label_smoothing=0,
         reduction=Reduction.SUM_OVER_BATCH_SIZE,
         name="categorical_crossentropy",
-        smoothing_axis=-1,
+        smoothing_axis=1,
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
-        if smoothing_axis != -1:
+        if smoothing_axis != 1:
             options["smoothing_axis"] = smoothing_axis
         super().__init__(categorical_crossentropy, reduction, name, **options)
 

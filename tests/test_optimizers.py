@@ -9,7 +9,7 @@ from kcore import constraints, losses, optimizers, regularizers
 from kcore.errors import ArgumentError, GraphError, ShapeError, UnknownName
 from kcore.optimizers import schedules
 
-LIMIT = 5e-5
+LIMIT = 1e-5
 
 
 class Net:
@@ -49,18 +49,7 @@ class Net:
         return y
 
 
-# The original keeps the gradient of an Embedding as one entry per use, and `clipvalue` clips each before those of
-# one word are added up. kcore clips the gradient.
-CLIPPED_PER_USE = {"optimizers/Adagrad_015", "optimizers/Nadam_015"}
-
-
-def recorded(case):
-    clipped = case["id"] in CLIPPED_PER_USE
-    marks = [pytest.mark.xfail(reason="clipvalue with an Embedding: clipped per use")] if clipped else []
-    return pytest.param(case, id=case_id(case), marks=marks)
-
-
-@pytest.mark.parametrize("case", [recorded(c) for c in cases("optimizers")])
+@pytest.mark.parametrize("case", cases("optimizers"), ids=case_id)
 def test_ten_steps(case):
     arrays = load(case)
     net = Net(case["model_config"], arrays)

@@ -193,9 +193,21 @@ def categorical_crossentropy(target: Tensor, output: Tensor, from_logits=False, 
     """-sum t log p along `axis`; `output` is p (normalised first) or its logits."""
     _check_same_shape(target, output)
     if from_logits:
-        return -sum(target * log_softmax(output, axis), axis)
+        return softmax_cross_entropy(target, output, axis)
     p = _clipped(output / sum(output, axis, True))
     return -sum(target * log(p), axis)
+
+
+@composite
+def softmax_cross_entropy(target: Tensor, logits: Tensor, axis=-1):
+    """-sum t log softmax(logits) along `axis`. Its gradient takes each t to sum to 1: softmax(logits) - t."""
+    return -sum(target * log_softmax(logits, axis), axis)
+
+
+@softmax_cross_entropy.gradient
+def _(g, out, target, logits, axis):
+    g = expand_dims(g, axis)
+    return -log_softmax(logits, axis) * g, (softmax(logits, axis) - target) * g
 
 
 @composite

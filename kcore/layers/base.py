@@ -5,6 +5,7 @@ from __future__ import annotations
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,7 @@ from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
 from ..errors import ArgumentError, DataError, ShapeError
 from ..shapes import describe
+from .naming import name_scope, scope_unless_open, weight_name
 from .spellings import SPELLINGS, read_old_spellings
 
 
@@ -119,6 +121,7 @@ class Layer:
     `get_config()`. Called on symbolic tensors a layer extends the graph; called on arrays it computes.
     """
 
+    _names_weights = True  # weights made while it is called bear its name
     _is_part = True  # set on another layer it is part of it, with its weights; metrics are not
 
     def __init__(self, **kwargs: Any) -> None:
@@ -243,7 +246,7 @@ class Layer:
             )
         value = _initial_value(make, shape, dtype)
         weight = Variable(
-            value, dtype, f"{self.name}/{name or 'weight'}:0", trainable, constraints.get(constraint),
+            value, dtype, weight_name(self.name, name or "weight"), trainable, constraints.get(constraint),
         )  # fmt: skip
         if regularizer is not None:
             self.add_loss(lambda: regularizer(weight))
@@ -377,7 +380,8 @@ class Layer:
                 raise ArgumentError(
                     f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given."
                 )
-        outputs, masks_in, masks_out = self._apply(inputs, kwargs)
+        with name_scope(self.name) if self._names_weights else nullcontext():
+            outputs, masks_in, masks_out = self._apply(inputs, kwargs)
         if recorder() is not None:  # a step that is being traced: no part of a model's graph
             return _masked(outputs, masks_out)
         return self._record(values, outputs, masks_in, masks_out, kwargs)
@@ -460,7 +464,8 @@ class Layer:
                 output.shape = tuple(b if a is None else a for a, b in zip(output.shape, shape, strict=True))
 
     def _build(self, shapes: list[Any]) -> None:
-        self.build(unpack(shapes))
+        with scope_unless_open(self.name) if self._names_weights else nullcontext():
+            self.build(unpack(shapes))
         self.built = True
         if self._initial_weights is not None:
             self.set_weights(self._initial_weights)

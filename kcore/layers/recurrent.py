@@ -304,7 +304,6 @@ class _OwnCellRNN(RNN):
         cell = self.cell_class(**self._cell_arguments(given), dtype=kwargs.get("dtype"))
         flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
         super().__init__(cell, **picked([f for f in flags if f in given], given), **kwargs)
-        cell.name = self.name  # the weights are the layer's: lstm_1/kernel
         self.activity_regularizer = regularizers.get(given["activity_regularizer"])
 
     def _cell_arguments(self, given):

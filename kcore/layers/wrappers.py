@@ -8,6 +8,7 @@ from ..backend.tensor import SymbolicTensor
 from ..errors import ArgumentError, ShapeError
 from .base import InputSpec, Layer, is_shape_list, to_list
 from .folding import samples_as_steps, steps_as_samples
+from .naming import name_scope
 from .recurrent import joinable, split_inputs
 from .recurrent_cells import takes
 
@@ -20,6 +21,21 @@ class Wrapper(Layer):
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{self._told()} wraps a layer; {layer!r} was given.")
         self.layer = layer
+
+    @property
+    def activity_regularizer(self):
+        """That of the layer within; it is applied to the wrapper's output."""
+        return getattr(self.__dict__.get("layer"), "activity_regularizer", None)
+
+    @activity_regularizer.setter
+    def activity_regularizer(self, value):
+        if "layer" in self.__dict__:
+            self.layer.activity_regularizer = value
+
+    @property
+    def losses(self):
+        """Those of the layer's weights; penalties on outputs are only in a model's losses (Keras 2)."""
+        return [loss for layer in self._sublayers for loss in layer.losses]
 
     def get_config(self):
         return {**super().get_config(), "layer": objects.config_of(self.layer)}
@@ -58,8 +74,6 @@ class TimeDistributed(Wrapper):
         inner = steps_as_samples(inputs)
         self.layer._check_inputs([inner])
         output = self.layer.call(inner, **given)
-        if getattr(self.layer, "activity_regularizer", None) is not None:
-            self.add_loss([self.layer.activity_regularizer(output)], inputs)
         return samples_as_steps(output, inputs)
 
     def compute_mask(self, inputs, mask=None):
@@ -147,7 +161,8 @@ class Bidirectional(Wrapper):
         shapes = input_shape if is_shape_list(input_shape) else [input_shape]
         for layer in self._both:
             layer._num_constants = self._num_constants
-            layer._build([shapes[0], *(shapes[-self._num_constants :] if self._num_constants else [])])
+            with name_scope(layer.name):
+                layer._build([shapes[0], *(shapes[-self._num_constants :] if self._num_constants else [])])
         self.input_spec = self.forward_layer.input_spec
         self.built = True
 
@@ -211,8 +226,6 @@ class Bidirectional(Wrapper):
             output, *last = to_list(layer.call(inputs, **given))
             outputs.append(output)
             states.extend(last)
-            if layer.activity_regularizer is not None:
-                self.add_loss([layer.activity_regularizer(output)], inputs)
         if self.return_sequences:
             outputs[1] = K.reverse(outputs[1], 1)
         merged = to_list(_MERGES[self.merge_mode](*outputs))

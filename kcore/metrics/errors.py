@@ -124,10 +124,10 @@ class CategoricalCrossentropy(MeanMetricWrapper):
         dtype=None,
         from_logits=False,
         label_smoothing=0,
-        smoothing_axis=-1,
+        smoothing_axis=1,
     ):
         options = {"from_logits": from_logits, "label_smoothing": label_smoothing}
-        if smoothing_axis != -1:
+        if smoothing_axis != 1:
             options["smoothing_axis"] = smoothing_axis
         super().__init__(losses.categorical_crossentropy, name, dtype, **options)
 

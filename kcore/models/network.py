@@ -28,6 +28,8 @@ class Network(Layer):
     `backend`: the name of the engine to which it is bound.
     """
 
+    _names_weights = False  # its layers' names say enough, wherever it stands
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name, trainable = kwargs.pop("name", None), kwargs.pop("trainable", True)
         backend = kwargs.pop("backend", None)

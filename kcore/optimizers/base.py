@@ -11,6 +11,7 @@ from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Variable, as_update
 from ..errors import ArgumentError, GraphError, ShapeError
 from ..shapes import describe
+from .lookups import Uses, lookups
 from .schedules import LearningRateSchedule, rate_from, serialize_rate
 
 _COMMON = ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "name")
@@ -89,7 +90,10 @@ class Optimizer:
                 "by way of operations without a gradient (such as K.argmax, K.round, K.equal). Use others, or set "
                 "trainable = False on the layer."
             )
-        return self._clipped(gradients)
+        uses = {}
+        if getattr(self, "clipvalue", None):
+            uses = {p: Uses(loss, p, nodes) for p, nodes in lookups(loss, params).items()}
+        return self._clipped(gradients, [uses.get(p) for p in params])
 
     # steps of one's own -------------------------------------------------------------------------------------
     def apply_gradients(self, grads_and_vars):
@@ -152,16 +156,32 @@ class Optimizer:
         functions[key](gradients)
         return []
 
-    def _clipped(self, gradients):
+    def _clipped(self, gradients, uses=()):
+        """`gradients` after clipping. `uses`: for those of tables the gradients of each look-up, else None.
+
+        As in Keras 2 `clipnorm` is the norm of all gradients together, and `clipvalue` clips what each look-up in a
+        table (Embedding) gives, before those of one row are added.
+        """
+        norms = []
         for limit in (getattr(self, "clipnorm", None), getattr(self, "global_clipnorm", None)):
             if limit:
-                # Keras 2's `clipnorm` is the norm of all gradients together
                 norm = K.sqrt(sum(K.sum(K.square(g)) for g in gradients))
                 gradients = [clip_norm(g, limit, norm) for g in gradients]
+                norms.append((limit, norm))
         limit = getattr(self, "clipvalue", None)
-        if limit:
-            gradients = [K.clip(g, -limit, limit) for g in gradients]
-        return gradients
+        if not limit:
+            return gradients
+
+        def scaled_and_cut(g):
+            for most, norm in norms:
+                g = clip_norm(g, most, norm)
+            return K.clip(g, -limit, limit)
+
+        uses = uses or [None] * len(gradients)
+        return [
+            K.clip(g, -limit, limit) if use is None else use.total(scaled_and_cut)
+            for g, use in zip(gradients, uses)
+        ]
 
     # weights ------------------------------------------------------------------------------------------------
     def get_weights(self):

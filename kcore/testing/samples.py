@@ -917,6 +917,11 @@ def _sigmoid_cross_entropy(d: Draw) -> list[Sample]:
     return [S(d.bools(2, 3).astype(d.dtype), d(2, 3)), S(d(2, 3, low=0.1, high=0.9), d(2, 3))]
 
 
+@_for("softmax_cross_entropy")
+def _softmax_cross_entropy(d: Draw) -> list[Sample]:
+    return [S(_shares(d, 2, 3), d(2, 3)), S(_shares(d, 3, 2).T, d(2, 3), 0)]
+
+
 @_for("sparse_softmax_cross_entropy")
 def _sparse_softmax(d: Draw) -> list[Sample]:
     return [S(d.ints(2, high=3), d(2, 3)), S(d.ints(2, 2, high=3, dtype="int64"), d(2, 2, 3))]

@@ -274,8 +274,10 @@ def test_updates_and_penalties_of_wrapped_layers():
     wrapped.trainable = False
     assert wrapped.updates == [] and wrapped.trainable_weights == []
     both = layers.Bidirectional(layers.LSTM(2, kernel_regularizer="l2", activity_regularizer="l1"))
-    both(x)
-    assert len(both.losses) == 4
+    y = both(x)
+    # as in Keras 2: those of weights; the one on what comes out is known to models
+    assert len(both.losses) == 2 and len(both.get_losses_for(x)) == 1
+    assert len(Model(x, y).losses) == 3
     assert [w.shape for w in both.weights] == 2 * [(3, 8), (2, 8), (8,)]
 
 
