@@ -98,13 +98,14 @@ class Function:
             inputs = [inputs]
         if len(inputs) != len(self.inputs):
             raise ArgumentError(f"{self.name} takes {len(self.inputs)} inputs; {len(inputs)} were given.")
-        if any(_may_be_native(v) for v in inputs):
+        if self._compiled is None:
             self._prepare()
-            if any(self._engine.is_tensor(v) for v in inputs if _may_be_native(v)):
+        engine = self._engine
+        for value in inputs:
+            if type(value) is not np.ndarray and _may_be_native(value) and engine.is_tensor(value):
                 return self._on_native(inputs)
         values = [fed(t, v) for t, v in zip(self.inputs, inputs, strict=True)]
-        results = self.native(*values)
-        arrays = [self._engine.to_numpy(r) for r in results]
+        arrays = [engine.to_numpy(r) for r in self._compiled(*values)]
         return arrays[0] if self.single else arrays
 
 
@@ -169,6 +170,11 @@ def evaluate(tensor: Any) -> np.ndarray:
 # arrays through single operations ---------------------------------------------------------------------------
 _cache: dict[Any, Any] = {}
 _CACHE_LIMIT = 2048
+
+
+def forget_prepared() -> None:
+    """Frees what was prepared for single operations on arrays; it is made again where needed."""
+    _cache.clear()
 
 
 def _run_on_arrays(op: Operation, values: list[Any]) -> Any:

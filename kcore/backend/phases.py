@@ -15,6 +15,7 @@ from .declare import Tensor, as_tensor, composite, operation
 from .function import Function
 from .gradients import gradients as _gradients
 from .tensor import Constant, Placeholder, SymbolicTensor
+from .values import at_clear_session
 from .variables import Update, Variable
 
 # 1 in training, 0 in inference. A program for one of them fixes it; K.function takes it as an input.
@@ -33,6 +34,13 @@ def set_learning_phase(value: int) -> None:
     if value not in (0, 1):
         raise ArgumentError(f"the learning phase is 0 (inference) or 1 (training); {value!r} was given.")
     _fixed.set(int(value))
+
+
+def _forget_phase() -> None:
+    _fixed.set(None)
+
+
+at_clear_session(_forget_phase)
 
 
 @contextmanager

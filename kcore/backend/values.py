@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 import numpy as np
@@ -14,12 +14,13 @@ from ..errors import ArgumentError, SymbolicTensorError
 from ..kernel.config import settings
 from ..shapes import Shape, as_shape, size_of
 from .declare import as_tensor, operation, to_array
-from .function import evaluate
+from .function import evaluate, forget_prepared
 from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
 from .variables import Variable
 
 _uids: defaultdict[str, int] = defaultdict(int)
 _uid_lock = threading.Lock()
+_to_clear: list[Callable[[], None]] = []
 
 
 def _dtype(dtype: Any) -> str:
@@ -195,8 +196,19 @@ def reset_uids() -> None:
 
 
 def clear_session() -> None:
-    """Starts names anew. Graphs need no clearing: what nobody holds is freed."""
+    """Starts names anew, forgets a fixed learning phase and the operations prepared for arrays.
+
+    Graphs, functions and models need no clearing: what nobody holds is freed, whether or not this is called.
+    """
     reset_uids()
+    forget_prepared()
+    for forget in _to_clear:
+        forget()
+
+
+def at_clear_session(forget: Callable[[], None]) -> None:
+    """`forget` is called by each `clear_session`."""
+    _to_clear.append(forget)
 
 
 class name_scope:
