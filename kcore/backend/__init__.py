@@ -43,6 +43,7 @@ from .keras_face import (
     ones_like,
     permute_dimensions,
     pow,
+    print_tensor,
     repeat,
     repeat_elements,
     shape,
@@ -93,6 +94,7 @@ from .settings import (
     set_session,
     symbolic,
 )
+from .sparse import concatenate, dot, is_sparse, to_dense
 from .values import (
     batch_get_value,
     batch_set_value,
@@ -108,17 +110,14 @@ from .values import (
     int_shape,
     is_keras_tensor,
     is_placeholder,
-    is_sparse,
     is_tensor,
     is_variable,
     name_scope,
     ndim,
     ones,
     placeholder,
-    print_tensor,
     reset_uids,
     set_value,
-    to_dense,
     variable,
     zeros,
 )

@@ -289,12 +289,12 @@ def as_tensor(value: Any, dtype: str | None = None) -> SymbolicTensor:
 
 
 def to_array(value: Any) -> np.ndarray:
-    """An array-like that is neither Python's nor NumPy's own (an engine tensor, a DataFrame) as an array."""
+    """What is neither Python's nor NumPy's own (an engine's tensor, a DataFrame, a sparse matrix) as an array."""
     if hasattr(value, "numpy"):
         return np.asarray(value.numpy())
     if hasattr(value, "asnumpy"):
         return np.asarray(value.asnumpy())
-    return np.asarray(value)
+    return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
 
 
 def as_tensors(values: Sequence[Any]) -> list[SymbolicTensor]:

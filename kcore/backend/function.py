@@ -16,6 +16,7 @@ from .declare import Operation, as_tensor, set_eager_runner, to_array
 from .graph import leaves_of
 from .program import Program
 from .random_state import RANDOM_COUNTER, draw_seed
+from .sparse import Parts, fed_entries
 from .tensor import Placeholder, SymbolicTensor, numpy_dtype
 from .variables import Update, Variable, as_update
 
@@ -47,6 +48,11 @@ class Function:
         self.outputs = [o.value if isinstance(o, Update) else as_tensor(o) for o in listed]
         self.name = name or "function"
         self.givens = dict(givens or {})
+        # a sparse tensor is fed as several arrays
+        self._sparse = any(isinstance(t.sparse, Parts) for t in self.inputs)
+        self._holders = [
+            h for t in self.inputs for h in (t.sparse.fed if isinstance(t.sparse, Parts) else (t,))
+        ]
         self._backend = backend
         self._interpreted = interpreted  # operation by operation: for what runs once
         self._device = current_device()
@@ -64,7 +70,7 @@ class Function:
             counter = Variable(draw_seed(), "int64", "function_random_counter", trainable=False)
             givens[RANDOM_COUNTER] = counter
             updates.append(Update(counter, counter + 1))
-        program = Program(self.inputs, self.outputs, updates, givens, self.name)
+        program = Program(self._holders, self.outputs, updates, givens, self.name)
         flat = program.lower(engine)
         self._compiled = (
             engine.execute(flat) if self._interpreted else engine.compile(flat, device=self._device)
@@ -82,10 +88,17 @@ class Function:
                 if self._compiled is None:
                     self._compile()
 
+    def _spread(self, inputs: Sequence[Any]) -> list[Any]:
+        """`inputs` with several arrays in the place of each sparse one."""
+        found: list[Any] = []
+        for tensor, value in zip(self.inputs, inputs, strict=True):
+            found.extend(fed_entries(tensor, value) if isinstance(tensor.sparse, Parts) else [value])
+        return found
+
     def _on_native(self, inputs: Sequence[Any]) -> Any:
         """The engine's own tensors in, its own tensors out: also while the engine traces or records."""
         engine, values = self._engine, []
-        for tensor, value in zip(self.inputs, inputs, strict=True):
+        for tensor, value in zip(self._holders, inputs, strict=True):
             if not engine.is_tensor(value) or isinstance(value, np.ndarray):
                 value = engine.from_numpy(fed(tensor, value), tensor.dtype)
             check_fits(tensor, tuple(value.shape))
@@ -101,10 +114,12 @@ class Function:
         if self._compiled is None:
             self._prepare()
         engine = self._engine
+        if self._sparse:
+            inputs = self._spread(inputs)
         for value in inputs:
             if type(value) is not np.ndarray and _may_be_native(value) and engine.is_tensor(value):
                 return self._on_native(inputs)
-        values = [fed(t, v) for t, v in zip(self.inputs, inputs, strict=True)]
+        values = [fed(t, v) for t, v in zip(self._holders, inputs, strict=True)]
         arrays = [engine.to_numpy(r) for r in self._compiled(*values)]
         return arrays[0] if self.single else arrays
 

@@ -4,7 +4,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import ArgumentError, ShapeError
-from ..shapes import broadcast_shapes, describe, normalize_axes, normalize_axis, reshaped
+from ..shapes import broadcast_shapes, describe, normalize_axes, normalize_axis, reshaped, same_first
 from .declare import Dims, Tensor, as_tensor, composite, primitive
 from .elementwise import cast, maximum, product
 from .tensor import Constant, is_symbolic, numpy_dtype
@@ -235,3 +235,15 @@ def repeat(x: Tensor, n: Dims, axis=0):
     apart = resized(x, [*sizes[: axis + 1], 1, *sizes[axis + 1 :]])
     spread = broadcast_to(apart, [*sizes[: axis + 1], times, *sizes[axis + 1 :]])
     return resized(spread, [*sizes[:axis], product((sizes[axis], times)), *sizes[axis + 1 :]])
+
+
+@primitive(shape=same_first, dtype=dtypes.same, level="optional")
+def printed(x: Tensor, message=""):
+    """`x` as it is; `message` and the values are printed each time it is computed."""
+    print(message, x)
+    return x
+
+
+@printed.gradient
+def _(g, out, x, message):
+    return g

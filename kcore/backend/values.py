@@ -15,6 +15,7 @@ from ..kernel.config import settings
 from ..shapes import Shape, as_shape, size_of
 from .declare import as_tensor, operation, to_array
 from .function import evaluate, forget_prepared
+from .sparse import parts_of, sparse_placeholder, sparse_variable
 from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
 from .variables import Variable
 
@@ -27,8 +28,11 @@ def _dtype(dtype: Any) -> str:
     return settings.floatx if dtype is None else dtypes.canonical(dtype)
 
 
-def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Variable:
-    """A variable that starts as `value`; dtype floatx unless given."""
+def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
+    """A variable that starts as `value`; dtype floatx unless given. Of SciPy's sparse matrix: a sparse tensor, whose
+    values are a variable and whose places stay."""
+    if hasattr(value, "tocoo"):
+        return sparse_variable(value, _dtype(dtype), name, constraint)
     if isinstance(value, SymbolicTensor):
         value = evaluate(value)
     return Variable(value, _dtype(dtype), name, constraint=constraint)
@@ -49,13 +53,16 @@ def placeholder(
     dtype: Any = None,
     sparse: bool = False,
     name: str | None = None,
-) -> Placeholder:
-    """A tensor to be fed. Give `shape` (None where unknown) or `ndim`."""
+) -> Any:
+    """A tensor to be fed. Give `shape` (None where unknown) or `ndim`. With `sparse`: a matrix, fed with SciPy's."""
     if shape is None:
         if ndim is None:
             raise ArgumentError("placeholder() needs shape=(...) (None where unknown) or ndim=.")
         shape = (None,) * ndim
-    return Placeholder(as_shape(shape) if shape != () else (), _dtype(dtype), name, sparse=sparse)
+    sizes = as_shape(shape) if shape != () else ()
+    if sparse:
+        return sparse_placeholder(sizes, _dtype(dtype), name)
+    return Placeholder(sizes, _dtype(dtype), name)
 
 
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
@@ -114,17 +121,8 @@ def is_variable(x: Any) -> bool:
 
 def is_placeholder(x: Any) -> bool:
     """True for tensors that are to be fed."""
-    return isinstance(x, Placeholder)
-
-
-def is_sparse(tensor: Any) -> bool:
-    """True for sparse tensors."""
-    return bool(getattr(tensor, "sparse", False))
-
-
-def to_dense(tensor: Any) -> Any:
-    """A SciPy sparse matrix as an array; anything else as it is."""
-    return tensor.toarray() if hasattr(tensor, "toarray") else tensor
+    parts = parts_of(x)
+    return isinstance(x, Placeholder) or bool(parts and parts.fed)
 
 
 def is_keras_tensor(x: Any) -> bool:
@@ -222,10 +220,3 @@ class name_scope:
 
     def __exit__(self, *details: Any) -> None:
         return None
-
-
-def print_tensor(x: Any, message: str = "") -> Any:
-    """Returns `x`. An array is printed at once; a symbolic tensor has nothing to print yet."""
-    if not isinstance(x, SymbolicTensor):
-        print(message, x)
-    return operation("identity")(x)

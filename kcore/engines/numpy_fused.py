@@ -282,6 +282,22 @@ def avg_pool_gradient(g, x, size, strides, padding):
     return total[inner(x.shape[1:-1], amounts)]
 
 
+# matrices ---------------------------------------------------------------------------------------------------
+def sparse_matmul(rows, columns, values, dense, size):
+    """By SciPy where it is installed."""
+    try:
+        from scipy.sparse import csr_matrix
+    except ImportError:
+        result = np.zeros((size[0], dense.shape[1]), dense.dtype)
+        np.add.at(result, rows, values[:, None] * dense[columns])
+        return result
+    if dense.dtype == np.float16:  # which SciPy does not have
+        return sparse_matmul(rows, columns, values.astype("float32"), dense.astype("float32"), size).astype(
+            "float16"
+        )
+    return np.asarray(csr_matrix((values, (rows, columns)), shape=tuple(size)) @ dense, dense.dtype)
+
+
 FUSED = {
     name: quiet(function)
     for name, function in {
@@ -298,6 +314,7 @@ FUSED = {
         "depthwise_convolution_transpose": depthwise_convolution_transpose,
         "depthwise_convolution_kernel_gradient": depthwise_convolution_kernel_gradient,
         "max_pool": max_pool, "max_pool_gradient": max_pool_gradient, "max_pool_selected": max_pool_selected,
+        "sparse_matmul": sparse_matmul,
         "avg_pool": avg_pool, "avg_pool_gradient": avg_pool_gradient,
     }.items()
 }  # fmt: skip

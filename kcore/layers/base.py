@@ -685,7 +685,8 @@ class InputLayer(Layer):
         self.supports_masking = True
         tensor = input_tensor
         if tensor is None:
-            tensor = K.placeholder(self.batch_input_shape, dtype=self.dtype, sparse=sparse, name=name)
+            # where `sparse`, the rows of a batch are laid out when they are due
+            tensor = Placeholder(self.batch_input_shape, self.dtype, name=name, sparse=sparse)
         self.is_placeholder = isinstance(tensor, Placeholder)
         tensor._keras_history = (self, 0, 0)
         tensor._keras_shape, tensor._keras_mask = tensor.shape, None

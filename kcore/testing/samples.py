@@ -1088,3 +1088,23 @@ def _cond(d: Draw) -> list[Sample]:
     x, y = hold(2, 3), hold(2, 3)
     branches = Body((x, y), (x * y,)), Body((x, y), (operation("sin")(x),))
     return [S(np.array(p), [d(2, 3), d(2, 3)], *branches) for p in (True, False)]
+
+
+def _entries(d: Draw) -> list[Any]:
+    """Places in a matrix (3, 4), one of them twice, with their values."""
+    return [np.array([0, 2, 2, 0, 1]), np.array([3, 0, 1, 3, 2]), d(5)]
+
+
+@_for("sparse_to_dense")
+def _sparse_to_dense(d: Draw) -> list[Sample]:
+    return [S(*_entries(d), (3, 4)), S(d.ints(0), d.ints(0), d(0), (2, 2))]
+
+
+@_for("sparse_matmul")
+def _sparse_matmul(d: Draw) -> list[Sample]:
+    return [S(*_entries(d), d(4, 2), (3, 4)), S(d.ints(0), d.ints(0), d(0), d(2, 3), (2, 2))]
+
+
+@_for("printed")
+def _printed(d: Draw) -> list[Sample]:
+    return [S(d(2, 3)), S(d(), "a message")]

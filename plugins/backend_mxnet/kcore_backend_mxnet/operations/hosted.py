@@ -82,7 +82,7 @@ def cond(predicate, captured, body, otherwise):
 
 NAMES = (
     "cholesky", "inverse", "solve", "svd", "qr", "random_uniform", "random_normal", "ctc_greedy", "ctc_beam",
-    "scatter_update",
+    "scatter_update", "printed",
 )  # fmt: skip
 PRIMITIVES = {
     **{name: by_meaning(name) for name in NAMES},

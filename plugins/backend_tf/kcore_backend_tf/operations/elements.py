@@ -1,6 +1,7 @@
 """Element by element: arithmetic, elementary functions, comparisons, choices."""
 
 import functools
+import sys
 
 import tensorflow as tf
 
@@ -92,6 +93,12 @@ def hard_sigmoid(x):
     return tf.clip_by_value(x * tf.constant(0.2, x.dtype) + tf.constant(0.5, x.dtype), 0, 1)
 
 
+def printed(x, message=""):
+    """`x`, printed from within the graph, all values of small tensors."""
+    with tf.control_dependencies([tf.print(message, x, output_stream=sys.stdout)]):
+        return tf.identity(x)
+
+
 PRIMITIVES = {
     "negative": tf.negative,
     "abs": _signed_only(tf.abs),
@@ -125,6 +132,7 @@ PRIMITIVES = {
     # not tf.logical_not: the optimizer of graphs turns not (a < b) into a >= b, which is another thing for NaN
     "logical_not": lambda x: tf.equal(tf.cast(_truth(x), tf.int8), 0),
     "where": lambda condition, x, y: tf.where(_truth(condition), x, y),
+    "printed": printed,
 }
 
 FUSED = {

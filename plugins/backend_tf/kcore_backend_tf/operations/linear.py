@@ -37,6 +37,15 @@ def qr(x):
     return [q, r]
 
 
+def sparse_matmul(rows, columns, values, dense, size):
+    """A sparse matrix of `size`, from its entries, times a dense one."""
+    kind = dense.dtype
+    exact = tf.float64 if kind == tf.float64 else tf.float32 if kind.is_floating else tf.int32
+    places = tf.stack([tf.cast(rows, tf.int64), tf.cast(columns, tf.int64)], 1)
+    matrix = tf.SparseTensor(places, tf.cast(values, exact), tf.cast(tf.stack(size), tf.int64))
+    return tf.cast(tf.sparse.sparse_dense_matmul(matrix, tf.cast(dense, exact)), kind)
+
+
 PRIMITIVES = {
     "matmul": _numbers(matmul),
     "cholesky": wide(tf.linalg.cholesky),
@@ -45,3 +54,4 @@ PRIMITIVES = {
     "svd": svd,
     "qr": qr,
 }
+FUSED = {"sparse_matmul": sparse_matmul}
