@@ -33,6 +33,7 @@ class Variable(SymbolicTensor):
         trainable: bool = True,
         constraint: Any = None,
         backend: str | None = None,
+        copy: bool = True,
     ) -> None:
         array = np.asarray(value if isinstance(value, (bool, int, float, list, tuple)) else to_array(value))
         dtype = dtypes.canonical(array.dtype) if dtype is None else dtypes.canonical(dtype)
@@ -43,7 +44,8 @@ class Variable(SymbolicTensor):
         self.constraint = constraint
         self.backend = backend
         self.device = current_device()
-        self._array: np.ndarray | None = np.array(array, dtype=numpy_dtype(dtype))
+        make = np.array if copy else np.asarray  # an array given away need not be copied
+        self._array: np.ndarray | None = make(array, dtype=numpy_dtype(dtype))
         self._storage: Any = None
         self._engine: Any = None
 
@@ -73,8 +75,11 @@ class Variable(SymbolicTensor):
             return self._array.copy()
         return np.array(self._engine.to_numpy(self._engine.read_variable(self._storage)))
 
-    def assign_now(self, value: Any) -> None:
-        """Sets the value at once (`K.set_value`). Raises ShapeError if the shape differs."""
+    def assign_now(self, value: Any, copy: bool = True) -> None:
+        """Sets the value at once (`K.set_value`). Raises ShapeError if the shape differs.
+
+        copy: False for an array that its owner gives away and does not use any more.
+        """
         array = np.asarray(value if isinstance(value, (bool, int, float, list, tuple)) else to_array(value))
         if array.shape != self.shape:
             raise ShapeError(
@@ -82,11 +87,12 @@ class Variable(SymbolicTensor):
                 f"{describe(array.shape)} was given."
             )
         array = array.astype(numpy_dtype(self.dtype), copy=False)
+        array = np.array(array) if copy else array
         if self._engine is None:
-            self._array = np.array(array)
+            self._array = array
         else:
             self._storage = self._engine.write_variable(
-                self._storage, self._engine.from_numpy(np.array(array), self.dtype)
+                self._storage, self._engine.from_numpy(array, self.dtype)
             )
 
     def release(self) -> None:

@@ -15,11 +15,12 @@ from .. import constraints, initializers
 from ..backend.function import Function
 from ..backend.phases import learning_phase_within
 from ..backend.recording import recorder
-from ..backend.tensor import Placeholder, SymbolicTensor
+from ..backend.tensor import Placeholder, SymbolicTensor, numpy_dtype
 from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
 from ..errors import ArgumentError, DataError, ShapeError
 from ..shapes import describe
+from . import allocation
 from .naming import name_scope, scope_unless_open, weight_name
 from .spellings import SPELLINGS, read_old_spellings
 
@@ -244,9 +245,13 @@ class Layer:
             raise ShapeError(
                 f"{self._told()}: weight {name!r} would have shape {describe(shape)}; all sizes are needed."
             )
-        value = _initial_value(make, shape, dtype)
+        waiting = allocation.counter()
+        if waiting is not None:  # a model that is being loaded
+            waiting(f"{self.name}/{name or 'weight'}", shape, dtype)
+        value = _initial_value(make, shape, dtype) if waiting is None else np.zeros(shape, numpy_dtype(dtype))
         weight = Variable(
             value, dtype, weight_name(self.name, name or "weight"), trainable, constraints.get(constraint),
+            copy=waiting is None,
         )  # fmt: skip
         if regularizer is not None:
             self.add_loss(lambda: regularizer(weight))

@@ -40,7 +40,8 @@ class Budgets:
     max_layers: int = 20_000
 
 
-_budgets: ContextVar[Budgets] = ContextVar("kcore_file_budgets", default=Budgets())
+_DEFAULTS = Budgets()
+_budgets: ContextVar[Budgets] = ContextVar("kcore_file_budgets", default=_DEFAULTS)
 
 
 def budgets() -> Budgets:

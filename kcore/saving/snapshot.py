@@ -14,7 +14,7 @@ class Group:
     """The weights of one layer (or of an optimizer), in their order.
 
     arrays: NumPy arrays, or anything with `shape`, `dtype` and `__array__` that is read only when it is needed
-    (`Stored`, or a variable that waits to be written).
+    (a dataset of a file, or a variable that waits to be written).
     """
 
     name: str
@@ -31,10 +31,10 @@ class Snapshot:
     """A model at rest.
 
     architecture: {'class_name': ..., 'config': {...}}, in Keras 2's words. layers: one group for each layer of the
-    model that may have weights, a nested model counting as one. training: Keras 2's `training_config`
-    (`optimizer_config`, `loss`, `metrics`, `weighted_metrics`, `sample_weight_mode`, `loss_weights`), None if the
-    model is not compiled. optimizer: its own variables, None if they are not saved. made_by: what wrote it, by name
-    ('keras_version', 'backend', ...), for the conventions of old files.
+    model, a nested model counting as one. training: Keras 2's `training_config` (`optimizer_config`, `loss`,
+    `metrics`, `weighted_metrics`, `sample_weight_mode`, `loss_weights`), None if the model is not compiled.
+    optimizer: its own variables, None if they are not saved. made_by: what wrote it, by name ('keras_version',
+    'backend', ...), for the conventions of old files. where: how errors call the file.
     """
 
     architecture: Mapping[str, Any]
@@ -42,6 +42,7 @@ class Snapshot:
     training: Mapping[str, Any] | None = None
     optimizer: Group | None = None
     made_by: Mapping[str, str] = field(default_factory=dict)
+    where: str = "the model"
 
 
 class Held:
@@ -49,19 +50,27 @@ class Held:
 
     def __init__(self, variable: Any) -> None:
         self.variable = variable
-        self.shape, self.dtype = tuple(variable.shape), np.dtype(str(variable.dtype))
+        self.shape, self.dtype = tuple(variable.shape), numpy_dtype(variable.dtype)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.variable.numpy(), dtype=dtype)
 
 
-def snapshot_of(model: Any, include_optimizer: bool = True) -> Snapshot:
-    """`model` as plain data; its arrays are fetched from the engine one by one, as they are written."""
-    raise NotImplementedError
+def numpy_dtype(dtype: str) -> np.dtype:
+    """The type in which values of `dtype` are stored (bfloat16 as float32)."""
+    return np.dtype("float32" if dtype == "bfloat16" else dtype)
 
 
-def model_from(
-    snapshot: Snapshot, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
-) -> Any:
-    """A new model: architecture, weights, and with `compile` also training config and optimizer state."""
-    raise NotImplementedError
+def group_of(name: str, variables: Any) -> Group:
+    """The weights of a layer or an optimizer; names that come twice are told apart by numbers."""
+    names: list[str] = []
+    taken: set[str] = set()
+    for i, variable in enumerate(variables):
+        told = str(getattr(variable, "name", None) or f"param_{i}")
+        made, k = told, 1
+        while made in taken:
+            head, colon, tail = told.partition(":")
+            made, k = f"{head}_{k}{colon}{tail}", k + 1
+        taken.add(made)
+        names.append(made)
+    return Group(name, tuple(names), tuple(Held(v) for v in variables))

@@ -1,0 +1,89 @@
+"""The variables of an optimizer, as different Kerases order and name them, in the order of kcore's."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ..errors import WeightsMismatch
+from ..shapes import describe
+from .snapshot import Group
+
+# our slot -> what other Kerases call it
+_SLOTS: dict[str, dict[str, tuple[str, ...]]] = {
+    "SGD": {"moment": ("momentum", "m")},
+    "RMSprop": {"accumulator": ("velocity", "rms")},
+    "Adagrad": {"accumulator": ("accumulator",)},
+    "Adadelta": {
+        "accumulator": ("accumulated_grad", "accum_grad"),
+        "delta_accumulator": ("accumulated_delta_var", "accum_var"),
+    },
+    "Adam": {"m": ("momentum", "m"), "v": ("velocity", "v"), "vhat": ("velocity_hat", "vhat")},
+    "Adamax": {"m": ("momentum", "m"), "u": ("norm", "u", "v")},
+    "Nadam": {"m": ("momentum", "m"), "v": ("velocity", "v")},
+}
+_SLOTS["AdamW"] = _SLOTS["Adam"]
+
+
+def is_named_by_slot(group: Group) -> bool:
+    """Whether names tell the slots: those of tf.keras and Keras 3 do, those of Keras 2 are numbers."""
+    return any(_last(n) in ("iteration", "iter") for n in group.weight_names[:1])
+
+
+def arranged(optimizer: Any, group: Group, params: Sequence[Any], where: str) -> list[Any]:
+    """The arrays of `group` in the order of `optimizer.weights`. Raises WeightsMismatch."""
+    slots = _SLOTS.get(type(optimizer).__name__)
+    if slots is None or not is_named_by_slot(group):
+        return [np.asarray(a) for a in group.arrays]
+    found = _by_slot(slots, group)
+    steps = np.asarray(found["iterations"][0]) if found["iterations"] else np.array(0)
+    own: list[Any] = [steps]
+    if hasattr(optimizer, "m_schedule"):
+        product = found["u_product"]
+        own.append(np.asarray(product[0]) if product else _product_of_momenta(optimizer, int(steps)))
+    made = own
+    for slot in optimizer.slots:
+        arrays = found[slot]
+        shapes = [tuple(optimizer.slot_shape(slot, p)) for p in params]
+        if not arrays:  # not used by its settings: it starts with zeros
+            made += [np.zeros(s, "float32") for s in shapes]
+            continue
+        if [tuple(a.shape) for a in arrays] != shapes:
+            raise WeightsMismatch(
+                f"{where}: {type(optimizer).__name__} has {len(shapes)} variables {slot!r} of shapes "
+                f"{', '.join(map(describe, shapes))}; the file has {', '.join(describe(tuple(a.shape)) for a in arrays)}."
+            )
+        made += [np.asarray(a) for a in arrays]
+    return made
+
+
+def _last(name: str) -> str:
+    return name.split(":")[0].rsplit("/", 1)[-1]
+
+
+def _by_slot(slots: dict[str, tuple[str, ...]], group: Group) -> dict[str, list[Any]]:
+    found: dict[str, list[Any]] = {s: [] for s in (*slots, "iterations", "u_product")}
+    words = sorted(((w, s) for s, ws in slots.items() for w in ws), key=lambda pair: -len(pair[0]))
+    for name, array in zip(group.weight_names, group.arrays):
+        parts, last = name.split(":")[0].split("/"), _last(name)
+        if last in ("iteration", "iter"):
+            found["iterations"].append(array)
+        elif last.endswith("u_product"):
+            found["u_product"].append(array)
+        elif last == "learning_rate":
+            continue
+        else:
+            for word, slot in words:
+                if last == word or last.endswith(f"_{word}") or (len(parts) > 2 and parts[1] == word):
+                    found[slot].append(array)
+                    break
+    return found
+
+
+def _product_of_momenta(optimizer: Any, steps: int) -> np.ndarray:
+    """Nadam's product of all momenta so far, which some do not save: it follows from the number of steps."""
+    beta_1 = float(optimizer.get_config()["beta_1"])
+    times = np.arange(1, steps + 1)
+    return np.array(np.prod(beta_1 * (1.0 - 0.5 * 0.96 ** (times * optimizer.schedule_decay))), "float32")

@@ -1,0 +1,195 @@
+"""From a model to its snapshot and back: architecture, weights, what `compile` was given, the optimizer's state."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+
+import numpy as np
+
+from .. import losses, metrics, optimizers
+from .. import objects
+from ..errors import ArgumentError, KcoreError, WeightsMismatch
+from ..layers.allocation import waiting_for_values
+from ..metrics import Metric
+from .configs import plain, restored
+from .conventions import WRITTEN_AS
+from .gate import budgets, refused
+from .optimizer_state import arranged
+from .snapshot import Group, Snapshot, group_of
+from .weights import Plan, layers_of, plan_in_order
+
+KERAS_VERSION = "2.3.1"  # whose format of configs and files this is
+
+
+# a model to data --------------------------------------------------------------------------------------------
+def made_by() -> dict[str, str]:
+    return {"keras_version": KERAS_VERSION, "backend": WRITTEN_AS}
+
+
+def groups_of(model: Any) -> tuple[Group, ...]:
+    """The weights of every layer. Raises ArgumentError for a model that has no weights yet."""
+    if not getattr(model, "built", True) and not model.layers:
+        raise ArgumentError(f"model {model.name!r} is not built yet: give it data, or call build(input_shape).")
+    return tuple(group_of(layer.name, layer.weights) for layer in layers_of(model))
+
+
+def architecture_of(model: Any) -> dict[str, Any]:
+    """{'class_name', 'config'} as plain data. Raises NotImplementedError for a model written as a class."""
+    return {"class_name": type(model).__name__, "config": plain(model.get_config())}
+
+
+def snapshot_of(model: Any, include_optimizer: bool = True) -> Snapshot:
+    """`model` as plain data; its arrays are fetched from the engine one by one, as they are written."""
+    training, state = None, None
+    if include_optimizer and getattr(model, "_arguments", None) is not None:
+        training = training_config(model)
+        state = _optimizer_group(model)
+    return Snapshot(architecture_of(model), groups_of(model), training, state, made_by(), f"model {model.name!r}")
+
+
+def training_config(model: Any) -> dict[str, Any]:
+    """What `compile` was given, in the words of Keras 2."""
+    given = model._arguments
+    return {
+        "optimizer_config": {
+            "class_name": type(model.optimizer).__name__,
+            "config": plain(model.optimizer.get_config()),
+        },
+        "loss": plain(_described(given.loss)),
+        "metrics": plain(_described(given.metrics)) or [],
+        "weighted_metrics": plain(_described(given.weighted_metrics)),
+        "sample_weight_mode": plain(given.sample_weight_mode),
+        "loss_weights": plain(given.loss_weights),
+    }
+
+
+def _described(value: Any) -> Any:
+    """Losses and metrics by name or config, in the structure in which they were given."""
+    if isinstance(value, Mapping):
+        return {k: _described(v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_described(v) for v in value]
+    if value is None or isinstance(value, str):
+        return value
+    return objects.serialize(value)
+
+
+def _optimizer_group(model: Any) -> Group | None:
+    if model._compiled is None and not getattr(model.optimizer, "weights", None):
+        return None  # not trained yet, and it cannot be known on what
+    model._make_train_function()
+    variables = list(getattr(model.optimizer, "weights", []))
+    return group_of("optimizer", variables) if variables else None
+
+
+# data to a model --------------------------------------------------------------------------------------------
+def model_from(
+    snapshot: Snapshot, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
+) -> Any:
+    """A new model: architecture, weights, and with `compile` also what it was compiled with and its optimizer's state.
+
+    safe_mode: False runs code that a Lambda layer of the file holds. Raises CannotMap, WeightsMismatch, FileRefused,
+    UnknownName.
+    """
+    model = built(snapshot, custom_objects, safe_mode)
+    plan_in_order(model, snapshot.layers, snapshot.made_by, snapshot.where).stream()
+    if compile:
+        compiled(model, snapshot, custom_objects)
+    return model
+
+
+def built(snapshot: Snapshot, custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
+    """The model of a snapshot, its weights still zeros."""
+    stored = sum(group.nbytes for group in snapshot.layers)
+    with sized(snapshot.where, stored), objects.trusting_code(safe_mode is False):
+        return restored("layers", snapshot.architecture, custom_objects, snapshot.where)
+
+
+@contextmanager
+def sized(where: str, stored: int | None) -> Iterator[None]:
+    """Within it, weights that layers make are counted: no more than the file holds (twice that, since conversions may
+    shrink them), no more than the budget."""
+    total = 0
+    slack = None if stored is None else 2 * stored + 2**20
+
+    def count(name: str, shape: tuple[int, ...], dtype: str) -> None:
+        nonlocal total
+        if any(not isinstance(d, (int, np.integer)) or d < 0 for d in shape):
+            raise refused(where, name, 11, "the config asks for weights of a size that is no whole number")
+        total += int(np.prod(shape, dtype=object)) * np.dtype("float32" if dtype == "bfloat16" else dtype).itemsize
+        if total > budgets().max_bytes_total:
+            raise refused(where, name, 11, f"the config asks for {total} bytes of weights", "max_bytes_total")
+        if slack is not None and total > slack:
+            raise WeightsMismatch(
+                f"{where}: the config asks for weights of {total} bytes and more, up to {name!r}; the file holds "
+                f"{stored} bytes of them. Nothing was loaded."
+            )
+
+    with waiting_for_values(count):
+        yield
+
+
+def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None) -> None:
+    """Compiles a loaded model as the snapshot says, and puts its optimizer where it was."""
+    if snapshot.training is None:
+        warnings.warn(
+            f"{snapshot.where}: no training configuration is in it; the model is not compiled. Call compile() before "
+            "training it.",
+            UserWarning,
+            stacklevel=5,
+        )
+        return
+    training = snapshot.training
+    with objects.CustomObjectScope(custom_objects or {}):
+        optimizer = restored(
+            "optimizers", training["optimizer_config"], custom_objects, snapshot.where, optimizers.deserialize
+        )
+        model.compile(
+            optimizer,
+            loss=_made(losses.get, training.get("loss")),
+            metrics=_made(_metric, training.get("metrics")),
+            loss_weights=training.get("loss_weights"),
+            sample_weight_mode=training.get("sample_weight_mode"),
+            weighted_metrics=_made(_metric, training.get("weighted_metrics")),
+        )
+        if snapshot.optimizer is not None and model._compiled is not None:
+            with waiting_for_values(lambda *told: None):
+                model._make_train_function()
+            _put_state(model, snapshot)
+
+
+def _put_state(model: Any, snapshot: Snapshot) -> None:
+    """The optimizer's variables; where they do not fit, it starts anew, and that is said."""
+    assert snapshot.optimizer is not None
+    try:
+        values = arranged(model.optimizer, snapshot.optimizer, model._compiled.params, snapshot.where)
+        model.optimizer.set_weights(values)
+    except (KcoreError, ValueError) as error:
+        raise WeightsMismatch(
+            f"{snapshot.where}: the state of the optimizer does not fit: {error} Load with compile=False to leave it out."
+        ) from error
+
+
+def _made(make: Any, value: Any) -> Any:
+    """Losses or metrics in the structure of a training config, names left as names."""
+    if isinstance(value, Mapping) and not {"class_name", "config"} <= set(value):
+        return {k: _made(make, v) for k, v in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_made(make, v) for v in value]
+    if value is None or isinstance(value, str):
+        custom = isinstance(value, str) and any(value in table for table in (*objects.scoped(), objects.get_custom_objects()))
+        return make(value) if custom else value
+    return make(value)
+
+
+def _metric(identifier: Any) -> Any:
+    found = metrics.get(identifier)
+    return found if isinstance(found, Metric) or not isinstance(found, type) else found()
+
+
+def weights_into(model: Any, plan: Plan) -> Plan:
+    """Carries a plan out: everything or nothing."""
+    return plan.apply()
