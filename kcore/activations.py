@@ -48,6 +48,26 @@ def hard_sigmoid(x: Any) -> Any:
     return K.hard_sigmoid(x)
 
 
+def hard_sigmoid_3(x: Any) -> Any:
+    """Keras 3's `hard_sigmoid`: x / 6 + 0.5 within 0 and 1."""
+    return K.clip(x / 6.0 + 0.5, 0.0, 1.0)
+
+
+def relu6(x: Any) -> Any:
+    """x within 0 and 6."""
+    return K.clip(x, 0.0, 6.0)
+
+
+def leaky_relu(x: Any, alpha: float = 0.2) -> Any:
+    """x, or alpha x where it is negative; 0.2 as in later Kerases."""
+    return K.relu(x, alpha=alpha)
+
+
+def mish(x: Any) -> Any:
+    """x tanh(softplus(x)). D. Misra, 2019."""
+    return x * K.tanh(K.softplus(x))
+
+
 def exponential(x: Any) -> Any:
     return K.exp(x)
 

@@ -37,6 +37,20 @@ class L1L2(Regularizer):
         return {"l1": self.l1, "l2": self.l2}
 
 
+class PerSample(Regularizer):
+    """What `regularizer` gives for a batch, divided by the number of samples: tf.keras 2's activity regularizers."""
+
+    def __init__(self, regularizer: Any) -> None:
+        self.regularizer = get(regularizer)
+
+    def __call__(self, x: Any) -> Any:
+        penalty = self.regularizer(x)
+        return penalty / K.cast(K.shape(x)[0], K.dtype(penalty))
+
+    def get_config(self) -> dict[str, Any]:
+        return {"regularizer": serialize(self.regularizer)}
+
+
 def l1(l: float = 0.01) -> L1L2:
     return L1L2(l1=l)
 

@@ -19,6 +19,7 @@ from .kernel.specs import (
     LayerSpec,
     LossSpec,
     MetricSpec,
+    ModelFormatSpec,
     OptimizerSpec,
     RegularizerSpec,
 )
@@ -120,3 +121,11 @@ def kcore_callbacks() -> list[CallbackSpec]:
 @hookimpl
 def kcore_data_adapters() -> list[DataAdapterSpec]:
     return [DataAdapterSpec(name="loader", target="kcore.training.adapters:LoaderAdapter")]
+
+
+@hookimpl
+def kcore_model_formats() -> list[ModelFormatSpec]:
+    return [
+        ModelFormatSpec(name="hdf5", target="kcore.saving.hdf5:FORMAT"),
+        ModelFormatSpec(name="keras3", target="kcore.saving.keras3:FORMAT"),
+    ]

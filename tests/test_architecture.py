@@ -47,6 +47,7 @@ ENGINE_NAMES = re.compile(r"tensorflow|mxnet", re.IGNORECASE)
 # Files that may name engines, with the reason. Every entry must be needed.
 MAY_NAME_ENGINES = {
     "kernel/hints.py": "the table of install hints",
+    "saving/conventions.py": "Keras 2's files name the backend that wrote them, and so how kernels are to be read",
 }
 
 # Packages that a function may import when it is called: they are slow to import, or optional.

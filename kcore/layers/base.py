@@ -238,9 +238,9 @@ class Layer:
             name, shape = shape if isinstance(shape, str) else None, name
         shape = () if shape is None else tuple(shape)
         dtype = canonical(dtype) if dtype is not None else self.dtype
-        make = initializers.get("glorot_uniform" if initializer is None else initializer)
         if isinstance(initializer, (int, float)):
-            make = initializers.Constant(initializer)
+            initializer = initializers.Constant(initializer)
+        make = initializers.get("glorot_uniform" if initializer is None else initializer)
         if any(d is None for d in shape):
             raise ShapeError(
                 f"{self._told()}: weight {name!r} would have shape {describe(shape)}; all sizes are needed."

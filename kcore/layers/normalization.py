@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from .. import backend as K
 from .. import constraints, initializers, regularizers
-from ..errors import ShapeError
+from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
 from .base import InputSpec, Layer
 
@@ -15,6 +15,10 @@ class BatchNormalization(Layer):
     Weights: gamma, beta, moving_mean, moving_variance, each (channels,). Ioffe and Szegedy, 2015.
     As in Keras 2.3.1 the variance that enters the moving average is scaled by n / (n - (1 + epsilon)), n the
     number of values per channel; for images with channels last, where n / (n - 1) is in it already, twice.
+
+    convention: 'keras2' as above; 'tf_keras' and 'keras3' train as those do, for models out of their files: the
+    variance enters the moving average scaled by n / (n - 1) for images with channels last (tf.keras 2), otherwise as
+    it is, and with `trainable=False` moving averages normalise in training too.
     """
 
     def __init__(
@@ -22,6 +26,11 @@ class BatchNormalization(Layer):
         gamma_initializer="ones", moving_mean_initializer="zeros", moving_variance_initializer="ones",
         beta_regularizer=None, gamma_regularizer=None, beta_constraint=None, gamma_constraint=None, **kwargs,
     ):  # fmt: skip
+        self.convention = kwargs.pop("convention", "keras2")
+        if self.convention not in ("keras2", "tf_keras", "keras3"):
+            raise ArgumentError(
+                f"BatchNormalization: convention={self.convention!r}; 'keras2', 'tf_keras' or 'keras3' is needed."
+            )
         super().__init__(**kwargs)
         self.supports_masking = True
         self.axis, self.momentum, self.epsilon = axis, momentum, epsilon
@@ -79,7 +88,7 @@ class BatchNormalization(Layer):
 
         if training is None:  # a phase that is fixed: what it excludes is not made, moving averages included
             training = K.learning_phase()
-        if training in (0, False):
+        if training in (0, False) or (self.convention != "keras2" and not self.trainable):
             return inference()
         axes = [i for i in range(K.ndim(inputs)) if i != axis]
         normed, mean, variance = K.normalize_batch_in_training(
@@ -87,7 +96,13 @@ class BatchNormalization(Layer):
         )
         sizes = K.shape(inputs)
         count = K.cast(K.prod(K.stack([sizes[i] for i in axes])), K.dtype(inputs))
-        corrected = variance * (count / (count - (1.0 + self.epsilon)))
+        images = K.ndim(inputs) == 4 and axis == 3  # n / (n - 1) is in their variance
+        if self.convention == "keras2":
+            corrected = variance * (count / (count - (1.0 + self.epsilon)))
+        else:
+            corrected = (
+                variance * ((count - 1.0) / count) if images and self.convention == "keras3" else variance
+            )
         self.add_update(
             [
                 K.moving_average_update(self.moving_mean, mean, self.momentum),
@@ -101,8 +116,9 @@ class BatchNormalization(Layer):
         return input_shape
 
     def get_config(self):
+        told = {} if self.convention == "keras2" else {"convention": self.convention}
         return {
-            **super().get_config(), "axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon,
+            **super().get_config(), **told, "axis": self.axis, "momentum": self.momentum, "epsilon": self.epsilon,
             "center": self.center, "scale": self.scale,
             "beta_initializer": initializers.serialize(self.beta_initializer),
             "gamma_initializer": initializers.serialize(self.gamma_initializer),

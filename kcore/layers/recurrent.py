@@ -58,7 +58,8 @@ class RNN(Layer):
     A cell has `state_size` (a number or several) and `call(inputs, states) -> (output, new states)`; its call may
     also take `training` and `constants`. Output: the last (batch, units), or with `return_sequences` all of
     (batch, time, units); with `return_state` followed by the last states. `stateful`: the states of one batch are
-    the initial ones of the next. Masked steps keep states and output. With `go_backwards` the last step comes first.
+    the initial ones of the next. Masked steps keep states and output; with `zero_output_for_mask` (a word of later
+    Kerases) their output in a sequence is zero. With `go_backwards` the last step comes first.
     """
 
     def __init__(
@@ -67,6 +68,7 @@ class RNN(Layer):
     ):  # fmt: skip
         cell = StackedRNNCells(cell) if isinstance(cell, (list, tuple)) else cell
         length, features = kwargs.pop("input_length", None), kwargs.pop("input_dim", None)
+        self.zero_output_for_mask = bool(kwargs.pop("zero_output_for_mask", False))
         if features is not None and "input_shape" not in kwargs:
             kwargs["input_shape"] = (length, features)
         super().__init__(**kwargs)
@@ -200,6 +202,8 @@ class RNN(Layer):
             self.cell.release()
         if self.stateful:
             self.add_update([K.update(v, s) for v, s in zip(self.states, states, strict=True)], inputs)
+        if mask is not None and self.zero_output_for_mask and self.return_sequences:
+            outputs = _zeros_where_masked(outputs, K.reverse(mask, 1) if self.go_backwards else mask)
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
 
@@ -269,6 +273,8 @@ class RNN(Layer):
         }  # fmt: skip
         if self._num_constants is not None:
             config["num_constants"] = self._num_constants
+        if self.zero_output_for_mask:  # Keras 2 does not know the word
+            config["zero_output_for_mask"] = True
         return {**config, **self._cell_config()}
 
     def _cell_config(self):
@@ -283,6 +289,14 @@ class RNN(Layer):
         layer = cls(**config)
         layer._num_constants = count
         return layer
+
+
+def _zeros_where_masked(outputs, mask):
+    """(batch, time, ...) with zeros in the steps that the mask (batch, time) leaves out."""
+    kept = K.cast(mask, K.dtype(outputs))
+    for _ in range(K.ndim(outputs) - 2):
+        kept = K.expand_dims(kept)
+    return outputs * kept
 
 
 def _tensor(value):

@@ -5,16 +5,14 @@ from __future__ import annotations
 import json
 from typing import Any
 
-import numpy as np
-
-from .. import objects
 from ..backend.variables import Variable
-from ..errors import ArgumentError
 from ..optimizers import Optimizer
+from ..saving import models as saving
+from ..saving.configs import plain
+from ..saving.conventions import WRITTEN_AS
+from ..saving.restoring import KERAS_VERSION
 from ..training.trainer import Trainer
 from .network import Network
-
-KERAS_VERSION = "2.3.1"  # whose config format this is
 
 
 class Model(Trainer, Network):
@@ -33,37 +31,33 @@ class Model(Trainer, Network):
 
     def to_json(self, **kwargs: Any) -> str:
         """The architecture as JSON, in Keras 2's format."""
-        return json.dumps(self._description(), default=_plain, **kwargs)
+        return json.dumps(plain(self._description()), **kwargs)
+
+    def to_yaml(self, **kwargs: Any) -> str:
+        """The architecture as YAML, in Keras 2's format. Needs the package PyYAML (kcore[yaml])."""
+        return saving.to_yaml(self._description(), **kwargs)
+
+    # files --------------------------------------------------------------------------------------------------
+    def save(
+        self, filepath: Any, overwrite: bool = True, include_optimizer: bool = True, **kwargs: Any
+    ) -> None:
+        """Writes architecture, weights, and what it was compiled with; see `kcore.models.save_model`."""
+        saving.save_model(self, filepath, overwrite, include_optimizer, **kwargs)
+
+    def save_weights(self, filepath: Any, overwrite: bool = True, **kwargs: Any) -> None:
+        """Writes the weights of all layers; see `kcore.saving.save_weights`."""
+        saving.save_weights(self, filepath, overwrite, **kwargs)
+
+    def load_weights(
+        self, filepath: Any, by_name: bool = False, skip_mismatch: bool = False, reshape: bool = False
+    ) -> Any:
+        """Takes weights out of a file, all or nothing; see `kcore.saving.load_weights`."""
+        return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
 
     def _description(self) -> dict[str, Any]:
         return {
             "class_name": type(self).__name__,
             "config": self.get_config(),
             "keras_version": KERAS_VERSION,
-            "backend": self.backend,
+            "backend": WRITTEN_AS,
         }
-
-
-def _plain(value: Any) -> Any:
-    """What JSON has no word for: NumPy's numbers and arrays, functions by name."""
-    if isinstance(value, np.generic):
-        return value.item()
-    if isinstance(value, np.ndarray):
-        return value.tolist()
-    if hasattr(value, "get_config"):
-        return objects.config_of(value)
-    if hasattr(value, "__name__"):
-        return value.__name__
-    raise ArgumentError(f"{value!r} cannot be written as JSON.")
-
-
-def model_from_config(config: dict[str, Any], custom_objects: Any = None) -> Any:
-    """A model from what `{'class_name': ..., 'config': ...}` says."""
-    if isinstance(config, list):
-        raise ArgumentError("a list of layers was given; Sequential.from_config(list) makes a model of it.")
-    return objects.deserialize("layers", config, custom_objects)
-
-
-def model_from_json(json_string: str, custom_objects: Any = None) -> Any:
-    """A model from `to_json()`; weights start anew."""
-    return model_from_config(json.loads(json_string), custom_objects)

@@ -310,7 +310,9 @@ class Network(Layer):
         kept = {id(n) for n in self._graph_nodes}
         places: dict[int, int] = {}
         for layer in self._layers:
-            for i, node in enumerate(n for n in layer._inbound_nodes if id(n) in kept):
+            # Keras 2 counts a model's own inputs and outputs as its first node
+            first = 1 if isinstance(layer, Network) and layer._is_graph else 0
+            for i, node in enumerate((n for n in layer._inbound_nodes if id(n) in kept), first):
                 places[id(node)] = i
         layers = [_layer_entry(layer, kept, places) for layer in self._layers]
         return {
@@ -502,8 +504,6 @@ def _tensor_at(made: dict[str, Layer], address: Sequence[Any], missing_ok: bool 
     layer = made.get(name)
     if layer is None:
         raise UnknownName(f"the config names a layer {name!r} that it does not hold.{nearest(name, made)}")
-    if isinstance(layer, Network) and layer._is_graph:
-        node_index += 1  # a model's first node is its own inputs and outputs
     if node_index >= len(layer._inbound_nodes):
         if missing_ok:
             return None

@@ -241,12 +241,19 @@ class SlotOptimizer(Optimizer):
     def slot_shape(self, slot, param):
         return param.shape
 
+    def slot_start(self, slot):
+        """What a slot is before the first step."""
+        return 0.0
+
     def get_updates(self, loss, params):
         gradients = self.get_gradients(loss, params)
         self.updates = [K.update_add(self.iterations, 1)]
         numbers = self.numbers()
         held = [
-            [K.zeros(self.slot_shape(s, p), dtype=p.dtype, name=f"{s}_{i}") for i, p in enumerate(params)]
+            [
+                K.variable(np.full(self.slot_shape(s, p), self.slot_start(s)), dtype=p.dtype, name=f"{s}_{i}")
+                for i, p in enumerate(params)
+            ]
             for s in self.slots
         ]
         self.weights = [*self.own_variables(), *(v for slot in held for v in slot)]

@@ -76,7 +76,9 @@ def restored(
         ) from error
 
 
-def in_words_of_keras_2(family: str, config: Any, custom_objects: Any, where: str, dialect: str = KERAS_2) -> Any:
+def in_words_of_keras_2(
+    family: str, config: Any, custom_objects: Any, where: str, dialect: str = KERAS_2
+) -> Any:
     """A config with everything put into Keras 2's words. Raises CannotMap with the list of what cannot be."""
     reader = _Reader(custom_objects, where, dialect)
     try:
@@ -100,7 +102,7 @@ class _Reader:
         self.custom = dict(custom_objects or {})
         self.where, self.dialect = where, dialect
         self.problems: list[str] = []
-        self.layers = 0
+        self.layers = self.depth = 0
 
     @property
     def foreign(self) -> bool:
@@ -115,14 +117,20 @@ class _Reader:
         if entry is None or isinstance(entry, str):
             return self.name(family, entry, path)
         if not isinstance(entry, Mapping) or not isinstance(entry.get("class_name"), str):
-            raise ArgumentError(f"{self.where}: {path or 'the config'} is no {{'class_name': ..., 'config': ...}}.")
+            raise ArgumentError(
+                f"{self.where}: {path or 'the config'} is no {{'class_name': ..., 'config': ...}}."
+            )
         if entry["class_name"] == "function":
             return self.name(family, entry.get("config"), path)
         name = self.class_name(family, entry)
         config = entry.get("config")
         if config is None:
             config = {}
-        told = f"{path}{name} {config.get('name')!r}" if isinstance(config, Mapping) and "name" in config else path + name
+        told = (
+            f"{path}{name} {config.get('name')!r}"
+            if isinstance(config, Mapping) and "name" in config
+            else path + name
+        )
         if family == "layers":
             self.layers += 1
             if self.layers > budgets().max_layers:
@@ -166,7 +174,12 @@ class _Reader:
                 return name
         if self.foreign and family == "activations":
             name = dialects.activation(name, self.dialect)
-        if name not in registries[family] and family in ("activations", "initializers", "regularizers", "constraints"):
+        if name not in registries[family] and family in (
+            "activations",
+            "initializers",
+            "regularizers",
+            "constraints",
+        ):
             self.unknown(family, name, path)
         return name
 
@@ -192,7 +205,8 @@ class _Reader:
         known = registries[family].names() if family in registries else ()
         kind = registries[family].kind if family in registries else family
         self.problems.append(
-            f"{told}: no {kind} named {name!r}.{nearest(name, known)} If it is your own, pass custom_objects={{{name!r}: ...}}."
+            f"{told}: no {kind} named {name!r}.{nearest(name, known)} If it is your own, pass "
+            f"custom_objects={{{name!r}: ...}}."
         )
 
     # what is in it ------------------------------------------------------------------------------------------
@@ -262,21 +276,34 @@ class _Reader:
         layers = config.get("layers")
         if not isinstance(layers, list):
             raise ArgumentError(f"{self.where}: the config of {told} has no list of layers.")
-        inner = "" if told.count(":") == 0 else told + ": "
+        inner = f"{told}: " if self.depth else ""
+        self.depth += 1
+        try:
+            return self.model_of(name, config, layers, inner)
+        finally:
+            self.depth -= 1
+
+    def model_of(self, name: str, config: Any, layers: list[Any], inner: str) -> Any:
         if name == "Sequential":
             made = {"name": config.get("name"), "layers": [self.entry("layers", e, inner) for e in layers]}
             if config.get("build_input_shape") is not None:
                 made["build_input_shape"] = config["build_input_shape"]
             return {"class_name": name, "config": {k: v for k, v in made.items() if v is not None}}
         listed = []
+        # Keras 3 does not count a model's own inputs and outputs as its first node
+        shifted = {i.get("name") for i in layers if self.dialect == KERAS_3 and i["class_name"] in _MODELS}
         for item in layers:
             calls = item.get("inbound_nodes", [])
             one = self.entry("layers", item, inner)
             named = item.get("name", (item.get("config") or {}).get("name"))
-            listed.append({**one, "name": named, "inbound_nodes": self.calls(calls, f"{inner}{named!r}")})
+            made_calls = self.calls(calls, f"{inner}{named!r}")
+            for address in (a for call in made_calls for a in call):
+                address[1] += address[0] in shifted
+            listed.append({**one, "name": named, "inbound_nodes": made_calls})
+        outputs = [[a[0], a[1] + (a[0] in shifted), *a[2:]] for a in _addresses(config["output_layers"])]
         made = {
             "name": config.get("name"), "layers": listed, "input_layers": _addresses(config["input_layers"]),
-            "output_layers": _addresses(config["output_layers"]),
+            "output_layers": outputs,
         }  # fmt: skip
         return {"class_name": name, "config": made}
 
@@ -294,7 +321,9 @@ class _Reader:
                 self.problems.append(f"{told}: it is called with a tensor as {key}=.")
                 arguments.pop(key)
             if self.foreign:
-                arguments = {k: v for k, v in arguments.items() if k not in ("training", "mask") or v is not None}
+                arguments = {
+                    k: v for k, v in arguments.items() if k not in ("training", "mask") or v is not None
+                }
             made.append([*address[:3], arguments])
         return made
 
@@ -318,7 +347,11 @@ class _Reader:
         made = {k: v for k, v in config.items() if not k.endswith("module")}
         if isinstance(made.get("dtype"), Mapping):
             made["dtype"] = self.described("dtype", made["dtype"], told)
-        for key, kind in (("function", "function_type"), ("output_shape", "output_shape_type"), ("mask", "mask_type")):
+        for key, kind in (
+            ("function", "function_type"),
+            ("output_shape", "output_shape_type"),
+            ("mask", "mask_type"),
+        ):
             value = made.get(key)
             inner = value.get("config") if isinstance(value, Mapping) else None
             if isinstance(value, Mapping) and value.get("class_name") == "function":
@@ -358,7 +391,8 @@ def arguments_of(target: Any) -> set[str] | None:
             names |= {n for n, p in parameters.items() if p.kind not in (p.VAR_KEYWORD, p.VAR_POSITIONAL)}
             if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
                 break
-        return (names | BASE) - {"self", "given"}
+        further = {n for base in target.__mro__ for n in dialects.FURTHER.get(base.__name__, ())}
+        return (names | BASE | further) - {"self", "given"}
     except (TypeError, ValueError):
         return None
 

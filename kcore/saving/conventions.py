@@ -159,7 +159,13 @@ def _recurrent(layer: Any, kind: str, given: list[Any], where: str) -> list[Any]
         (2, gates * units): "reset after",
     }
     found = shapes.get(tuple(given[2].shape))
-    wanted = "cudnn" if kind.startswith("CuDNN") else "reset after" if getattr(layer, "reset_after", False) else "plain"
+    wanted = (
+        "cudnn"
+        if kind.startswith("CuDNN")
+        else "reset after"
+        if getattr(layer, "reset_after", False)
+        else "plain"
+    )
     if found is None or found == wanted:
         return given
     if gates == 3 and "plain" in (found, wanted):

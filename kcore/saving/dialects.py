@@ -84,6 +84,20 @@ def is_neutral(key: str, value: Any) -> bool:
     return allowed is not None and (_ANY in allowed or any(value == a for a in allowed))
 
 
+# arguments that a class reads from its **kwargs, and so does not tell in its signature
+FURTHER: dict[str, set[str]] = {
+    "BatchNormalization": {"convention"}, "RMSprop": {"epsilon_inside"}, "Nadam": {"schedule_decay"},
+    "Adagrad": {"epsilon_inside", "initial_accumulator_value"}, "RNN": {"zero_output_for_mask"},
+    "Optimizer": {"clipnorm", "clipvalue", "global_clipnorm", "weight_decay"},
+}  # fmt: skip
+# arguments that the base class of another library tells, and the class itself does not heed
+_UNHEEDED = {
+    "kernel_initializer": ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
+    "kernel_regularizer": ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
+    "kernel_constraint": ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
+    "filters": ("DepthwiseConv2D",),
+}
+
 _RENAMED: dict[str, dict[str, str]] = {
     "InputLayer": {"batch_shape": "batch_input_shape"},
     "LeakyReLU": {"negative_slope": "alpha"},
@@ -131,6 +145,7 @@ def _layer(
     for old, new in _RENAMED.get(name, {}).items():
         if old in config:
             config[new] = config.pop(old)
+    config = {k: v for k, v in config.items() if name not in _UNHEEDED.get(k, ())}
     if config.get("dtype") is None:
         config.pop("dtype", None)
     if name == "BatchNormalization":
@@ -142,8 +157,8 @@ def _layer(
         config.pop("negative_slope", None)
     if name == "Bidirectional":
         _bidirectional(config, told, problems)
-    if dialect == TF_KERAS and config.get("activity_regularizer"):
-        # its sum over the batch is divided by the size of the batch
+    if config.get("activity_regularizer"):
+        # their sum over the batch is divided by the size of the batch
         config["activity_regularizer"] = {
             "class_name": "PerSample", "config": {"regularizer": config["activity_regularizer"]}
         }  # fmt: skip

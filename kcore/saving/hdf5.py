@@ -11,12 +11,11 @@ import numpy as np
 from ..errors import ArgumentError, FileRefused
 from . import keras3_tree
 from .atomic import writing
-from .configs import in_words_of_keras_2
-from .dialects import KERAS_3, dialect_of
+from .dialects import dialect_of
 from .formats import ModelFormat
-from .gate import config_from_json, told_path
+from .gate import config_from_json
 from .hdf5_gate import Checked, _Tree, h5py, is_hdf5, opened
-from .restoring import KERAS_VERSION, groups_of, made_by, model_from, snapshot_of
+from .restoring import groups_of, made_by, model_from, snapshot_of
 from .snapshot import Group, Snapshot
 from .training_configs import training_in_keras_2
 from .weights import OwnWeights, Plan, plan_by_name, plan_in_order
@@ -102,7 +101,9 @@ def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
 
 
 # reading ----------------------------------------------------------------------------------------------------
-def load(source: Any, *, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None) -> Any:
+def load(
+    source: Any, *, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
+) -> Any:
     """The model in a file of Keras 2, tf.keras 2 or Keras 3. See `kcore.models.load_model`."""
     with opened(source) as checked:
         snapshot = snapshot_in(checked, custom_objects)
@@ -132,7 +133,9 @@ def snapshot_in(checked: Checked, custom_objects: Any = None) -> Snapshot:
         layers=_groups(weights),
         training=None
         if training is None
-        else training_in_keras_2(config_from_json(training, where, "training_config"), custom_objects, where, dialect),
+        else training_in_keras_2(
+            config_from_json(training, where, "training_config"), custom_objects, where, dialect
+        ),
         optimizer=None if state is None else _group("optimizer", state),
         made_by={**about, "dialect": dialect},
         where=where,
@@ -152,7 +155,9 @@ def _about(*trees: _Tree) -> dict[str, str]:
 def _groups(weights: _Tree) -> tuple[Group, ...]:
     names = weights.names("layer_names")
     if names is None:
-        raise FileRefused(f"{weights.where}: {weights.path or '/'}: holds no weights of Keras: no 'layer_names'.")
+        raise FileRefused(
+            f"{weights.where}: {weights.path or '/'}: holds no weights of Keras: no 'layer_names'."
+        )
     listed = [_group(n, _existing(weights, n)) for n in names]
     own = weights.groups.get(OwnWeights.name)
     if own is not None and OwnWeights.name not in names:

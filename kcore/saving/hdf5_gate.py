@@ -76,7 +76,9 @@ class Stored:
         try:
             self.dataset.read_direct(made) if self.shape else made.__setitem__((), self.dataset[()])
         except _READ_ERRORS as error:
-            raise FileRefused(f"{self.where}: cannot be read, the file is damaged: {str(error)[:200]}") from error
+            raise FileRefused(
+                f"{self.where}: cannot be read, the file is damaged: {str(error)[:200]}"
+            ) from error
         return made if dtype is None else made.astype(dtype, copy=False)
 
 
@@ -106,7 +108,7 @@ class _Tree:
         tally.count(path)
         _once(group.id, path, seen, self.where)
         self.attributes = _attributes(group.id, self.where, path or "/")
-        for raw in group.id.links if hasattr(group.id, "links") else ():
+        for raw in list(group.id):
             name = raw.decode("utf-8", "surrogateescape")
             inner = f"{path}/{name}"
             kind = group.id.links.get_info(raw).type
@@ -137,7 +139,9 @@ class _Tree:
         inside = self.group(before) if before else self
         found = inside.datasets.get(last) if inside is not None else None
         if found is None:
-            raise FileRefused(f"{self.where}: {self.path}/{path}: there is no such dataset, though the file names it.")
+            raise FileRefused(
+                f"{self.where}: {self.path}/{path}: there is no such dataset, though the file names it."
+            )
         return found
 
     def text(self, name: str) -> str | None:
@@ -155,7 +159,7 @@ class _Tree:
     def names(self, name: str) -> list[str] | None:
         """An attribute that is a list of texts, divided over `name0`, `name1`, ... where it is long."""
         pieces = [self.attributes[name]] if name in self.attributes else []
-        while not (name in self.attributes) and f"{name}{len(pieces)}" in self.attributes:
+        while name not in self.attributes and f"{name}{len(pieces)}" in self.attributes:
             pieces.append(self.attributes[f"{name}{len(pieces)}"])
         if not pieces:
             return None
@@ -212,7 +216,13 @@ def _checked_dataset(dataset: Any, where: str, path: str) -> int:
 
 
 def _check_chunks(
-    dataset: Any, chunk: tuple[int, ...], shape: tuple[int, ...], nbytes: int, itemsize: int, where: str, path: str
+    dataset: Any,
+    chunk: tuple[int, ...],
+    shape: tuple[int, ...],
+    nbytes: int,
+    itemsize: int,
+    where: str,
+    path: str,
 ) -> None:
     needed, size = 1, itemsize
     for length, step in zip(shape, chunk):
@@ -235,7 +245,9 @@ def _attributes(identifier: Any, where: str, path: str) -> dict[str, Any]:
         name = attribute.name.decode("utf-8", "surrogateescape")
         total += _checked_attribute(attribute, where, f"{path}@{name}")
         if total > budgets().max_attribute_bytes:
-            raise refused(where, f"{path}@{name}", 11, f"brings attributes to {total} bytes", "max_attribute_bytes")
+            raise refused(
+                where, f"{path}@{name}", 11, f"brings attributes to {total} bytes", "max_attribute_bytes"
+            )
         holder = h5py.AttributeManager(_Holder(identifier))
         found[name] = holder[name]
     return found

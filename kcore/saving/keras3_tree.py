@@ -126,7 +126,11 @@ def _all_variables(tree: _Tree, path: str) -> Iterator[tuple[str, list[Any]]]:
         yield path or "/", _variables(tree)
     for name, inner in tree.groups.items():
         top = f"{path}/{name}".strip("/")
-        if name in ("vars", *_IGNORED) or top in ("optimizer", "metrics", "compile_metrics") or name == "metrics":
+        if (
+            name in ("vars", *_IGNORED)
+            or top in ("optimizer", "metrics", "compile_metrics")
+            or name == "metrics"
+        ):
             continue
         yield from _all_variables(inner, top)
 
@@ -156,7 +160,7 @@ def optimizer_group(root: _Tree, optimizer: Any, count: int) -> Group | None:
         names.append("u_product")
     if len(names) != len(arrays):
         raise FileRefused(
-            f"{root.where}: /optimizer: {kind} of {count} weights would have {len(names)} variables; there are {len(arrays)}. "
-            "Load with compile=False to leave them out."
+            f"{root.where}: /optimizer: {kind} of {count} weights would have {len(names)} variables; there are "
+            f"{len(arrays)}. Load with compile=False to leave them out."
         )
     return Group("optimizer", tuple(names), tuple(arrays))

@@ -70,7 +70,7 @@ def _by_slot(slots: dict[str, tuple[str, ...]], group: Group) -> dict[str, list[
         parts, last = name.split(":")[0].split("/"), _last(name)
         if last in ("iteration", "iter"):
             found["iterations"].append(array)
-        elif last.endswith("u_product"):
+        elif last.endswith("u_product") or last == "variable":
             found["u_product"].append(array)
         elif last == "learning_rate":
             continue

@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from .. import losses, metrics, optimizers
-from .. import objects
+from .. import losses, metrics, objects, optimizers
 from ..errors import ArgumentError, KcoreError, WeightsMismatch
 from ..layers.allocation import waiting_for_values
 from ..metrics import Metric
 from .configs import plain, restored
 from .conventions import WRITTEN_AS
+from .dialects import dialect_of
 from .gate import budgets, refused
 from .optimizer_state import arranged
 from .snapshot import Group, Snapshot, group_of
@@ -32,7 +32,9 @@ def made_by() -> dict[str, str]:
 def groups_of(model: Any) -> tuple[Group, ...]:
     """The weights of every layer. Raises ArgumentError for a model that has no weights yet."""
     if not getattr(model, "built", True) and not model.layers:
-        raise ArgumentError(f"model {model.name!r} is not built yet: give it data, or call build(input_shape).")
+        raise ArgumentError(
+            f"model {model.name!r} is not built yet: give it data, or call build(input_shape)."
+        )
     return tuple(group_of(layer.name, layer.weights) for layer in layers_of(model))
 
 
@@ -47,7 +49,9 @@ def snapshot_of(model: Any, include_optimizer: bool = True) -> Snapshot:
     if include_optimizer and getattr(model, "_arguments", None) is not None:
         training = training_config(model)
         state = _optimizer_group(model)
-    return Snapshot(architecture_of(model), groups_of(model), training, state, made_by(), f"model {model.name!r}")
+    return Snapshot(
+        architecture_of(model), groups_of(model), training, state, made_by(), f"model {model.name!r}"
+    )
 
 
 def training_config(model: Any) -> dict[str, Any]:
@@ -105,7 +109,13 @@ def built(snapshot: Snapshot, custom_objects: Any = None, safe_mode: bool | None
     """The model of a snapshot, its weights still zeros."""
     stored = sum(group.nbytes for group in snapshot.layers)
     with sized(snapshot.where, stored), objects.trusting_code(safe_mode is False):
-        return restored("layers", snapshot.architecture, custom_objects, snapshot.where)
+        return restored(
+            "layers",
+            snapshot.architecture,
+            custom_objects,
+            snapshot.where,
+            dialect=dialect_of(snapshot.made_by.get("keras_version", KERAS_VERSION)),
+        )
 
 
 @contextmanager
@@ -119,7 +129,9 @@ def sized(where: str, stored: int | None) -> Iterator[None]:
         nonlocal total
         if any(not isinstance(d, (int, np.integer)) or d < 0 for d in shape):
             raise refused(where, name, 11, "the config asks for weights of a size that is no whole number")
-        total += int(np.prod(shape, dtype=object)) * np.dtype("float32" if dtype == "bfloat16" else dtype).itemsize
+        total += (
+            int(np.prod(shape, dtype=object)) * np.dtype("float32" if dtype == "bfloat16" else dtype).itemsize
+        )
         if total > budgets().max_bytes_total:
             raise refused(where, name, 11, f"the config asks for {total} bytes of weights", "max_bytes_total")
         if slack is not None and total > slack:
@@ -132,8 +144,11 @@ def sized(where: str, stored: int | None) -> Iterator[None]:
         yield
 
 
-def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None) -> None:
-    """Compiles a loaded model as the snapshot says, and puts its optimizer where it was."""
+def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None, state: Any = None) -> None:
+    """Compiles a loaded model as the snapshot says, and puts its optimizer where it was.
+
+    state: a function of the compiled model that gives the optimizer's variables, where the snapshot does not hold them.
+    """
     if snapshot.training is None:
         warnings.warn(
             f"{snapshot.where}: no training configuration is in it; the model is not compiled. Call compile() before "
@@ -145,7 +160,11 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None) -> None
     training = snapshot.training
     with objects.CustomObjectScope(custom_objects or {}):
         optimizer = restored(
-            "optimizers", training["optimizer_config"], custom_objects, snapshot.where, optimizers.deserialize
+            "optimizers",
+            training["optimizer_config"],
+            custom_objects,
+            snapshot.where,
+            make=optimizers.deserialize,
         )
         model.compile(
             optimizer,
@@ -155,17 +174,18 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None) -> None
             sample_weight_mode=training.get("sample_weight_mode"),
             weighted_metrics=_made(_metric, training.get("weighted_metrics")),
         )
-        if snapshot.optimizer is not None and model._compiled is not None:
-            with waiting_for_values(lambda *told: None):
-                model._make_train_function()
-            _put_state(model, snapshot)
+        group = snapshot.optimizer
+        if state is not None and model._compiled is not None:
+            group = state(model)
+        if group is not None and group.arrays and model._compiled is not None:
+            model._make_train_function()
+            _put_state(model, group, snapshot)
 
 
-def _put_state(model: Any, snapshot: Snapshot) -> None:
-    """The optimizer's variables; where they do not fit, it starts anew, and that is said."""
-    assert snapshot.optimizer is not None
+def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:
+    """The optimizer's variables. Raises WeightsMismatch where they do not fit."""
     try:
-        values = arranged(model.optimizer, snapshot.optimizer, model._compiled.params, snapshot.where)
+        values = arranged(model.optimizer, group, model._compiled.params, snapshot.where)
         model.optimizer.set_weights(values)
     except (KcoreError, ValueError) as error:
         raise WeightsMismatch(
@@ -180,7 +200,9 @@ def _made(make: Any, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_made(make, v) for v in value]
     if value is None or isinstance(value, str):
-        custom = isinstance(value, str) and any(value in table for table in (*objects.scoped(), objects.get_custom_objects()))
+        custom = isinstance(value, str) and any(
+            value in table for table in (*objects.scoped(), objects.get_custom_objects())
+        )
         return make(value) if custom else value
     return make(value)
 

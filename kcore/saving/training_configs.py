@@ -13,7 +13,9 @@ from .dialects import KERAS_3, TF_KERAS
 _KEYS = ("loss", "metrics", "weighted_metrics", "sample_weight_mode", "loss_weights")
 
 
-def training_in_keras_2(training: Any, custom_objects: Any, where: str, dialect: str) -> dict[str, Any] | None:
+def training_in_keras_2(
+    training: Any, custom_objects: Any, where: str, dialect: str
+) -> dict[str, Any] | None:
     """A `training_config` (or Keras 3's `compile_config`) for `restoring.compiled`. Raises CannotMap."""
     if not isinstance(training, Mapping):
         return None

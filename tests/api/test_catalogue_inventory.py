@@ -15,7 +15,6 @@ _POOLS = "inner workings of Keras's process pools; OrderedEnqueuer does without"
 _COUNTS = "inner workings of Keras's metrics, made of TensorFlow's own enums and wrappers"
 # what is not there, and why: module.name, or module.* for all of a module
 LEFT_OUT = {
-    "kcore.models.load_model": _SAVING, "kcore.models.save_model": _SAVING, "kcore.models.model_from_yaml": _SAVING,
     "kcore.utils.H5Dict": _SAVING, "kcore.utils.io_utils.H5Dict": _SAVING, "kcore.utils.io_utils.h5dict": _SAVING,
     "kcore.utils.io_utils.load_from_binary_h5py": _SAVING, "kcore.utils.io_utils.save_to_binary_h5py": _SAVING,
     "kcore.optimizers.TFOptimizer": _SESSIONS,
@@ -39,7 +38,7 @@ BASES_LEFT_OUT = {"DepthwiseConv2D": {"Conv2D"}}
 # signatures that differ: by further arguments behind Keras's, or by the name of what Keras calls `args`
 FURTHER_ARGUMENTS = {
     "Sequential": "a model takes backend=", "CategoricalCrossentropy": "smoothing_axis=",
-    "categorical_crossentropy": "smoothing_axis=",
+    "categorical_crossentropy": "smoothing_axis=", "save_model": "format=", "load_model": "safe_mode=",
 }  # fmt: skip
 OTHER_NAMES = {
     "Node": "made by layers only", "CustomObjectScope": "*tables for *args", "custom_object_scope": "*tables for *args"
