@@ -4,7 +4,7 @@ from . import convolution, elements, linear, loops, nn, places, pooling, randomn
 
 _SUBJECTS = (elements, reductions, shapes, places, linear, loops, randomness, convolution)
 PRIMITIVES = {name: function for subject in _SUBJECTS for name, function in subject.PRIMITIVES.items()}
-FUSED = {**elements.FUSED, **nn.FUSED, **convolution.FUSED, **pooling.FUSED, **steps.FUSED}
+FUSED = {**elements.FUSED, **nn.FUSED, **convolution.FUSED, **pooling.FUSED, **linear.FUSED, **steps.FUSED}
 UNSUPPORTED: dict[str, str] = {}
 
 __all__ = ["FUSED", "PRIMITIVES", "UNSUPPORTED"]
