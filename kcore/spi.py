@@ -10,7 +10,7 @@ An engine subclasses `Engine` and is announced by `kcore_backends`; layers, loss
 from .dtypes import promote
 from .errors import ArgumentError, DTypeError, KcoreError, PluginError, ShapeError, UnknownName, Unsupported
 from .kernel.engine import Engine, Interpreter
-from .kernel.flat import CompiledProgram, FlatProgram, Instruction, TensorSpec, slots_of
+from .kernel.flat import CompiledProgram, Execution, FlatProgram, Instruction, TensorSpec, slots_of
 from .kernel.hookspecs import hookimpl
 from .kernel.specs import (
     API_VERSION,
@@ -31,10 +31,9 @@ from .kernel.specs import (
 )
 
 __all__ = [
-    "API_VERSION", "SUPPORTED_API", "ActivationSpec", "ArgumentError", "BackendSpec", "CallbackSpec",
-    "CompiledProgram",    "ConstraintSpec", "DTypeError", "DataAdapterSpec", "DistributionSpec", "Engine", "FlatProgram",
-    "InitializerSpec", "Instruction", "Interpreter", "KcoreError", "LayerSpec", "LossSpec", "MetricSpec",
-    "ModelFormatSpec", "OptimizerSpec", "PluginError", "RegularizerSpec", "ShapeError", "TensorSpec",
-    "UnknownName", "Unsupported", "hookimpl", "promote",
-    "slots_of",
+    "API_VERSION", "ActivationSpec", "ArgumentError", "BackendSpec", "CallbackSpec", "CompiledProgram",
+    "ConstraintSpec", "DTypeError", "DataAdapterSpec", "DistributionSpec", "Engine", "Execution",
+    "FlatProgram", "InitializerSpec", "Instruction", "Interpreter", "KcoreError", "LayerSpec", "LossSpec",
+    "MetricSpec", "ModelFormatSpec", "OptimizerSpec", "PluginError", "RegularizerSpec", "SUPPORTED_API",
+    "ShapeError", "TensorSpec", "UnknownName", "Unsupported", "hookimpl", "promote", "slots_of",
 ]  # fmt: skip

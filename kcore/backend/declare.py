@@ -16,7 +16,7 @@ from .. import dtypes
 from ..errors import ArgumentError, DTypeError, GraphError, ShapeError
 from ..kernel.config import settings
 from ..shapes import Shape
-from .tensor import Constant, Node, Placeholder, SymbolicTensor
+from .tensor import Constant, Node, Placeholder, SymbolicTensor, scope
 
 
 class Tensor:
@@ -229,7 +229,8 @@ class Operation:
     def expand(self, node: Node) -> list[SymbolicTensor]:
         """A composite's node as what its definition makes of the same arguments."""
         if node.expansion is None:
-            result = self.meaning(*node.arguments)
+            with scope(node.scope):
+                result = self.meaning(*node.arguments)
             results = list(result) if isinstance(result, (list, tuple)) else [result]
             node.expansion = [as_tensor(r) for r in results]
         return node.expansion

@@ -10,7 +10,7 @@ from ..errors import GraphError, Unsupported
 from ..shapes import broadcast
 from .declare import Operation, as_tensor, cast_to, operation
 from .graph import dependents, inputs_of, nodes_between
-from .tensor import Node, SymbolicTensor
+from .tensor import GRADIENT, Node, SymbolicTensor, scope
 
 
 def _gradients_meaning(ys: Any, xs: Any, seeds: Any) -> Any:
@@ -101,7 +101,9 @@ def expand_gradients(
             continue
         if not any(t in reached for t in inputs_of(node)):
             continue
-        for tensor, gradient in _apply_rule(node, sums):
+        with scope(node.scope if node.scope.startswith(GRADIENT) else GRADIENT + node.scope):
+            found = _apply_rule(node, sums)
+        for tensor, gradient in found:
             if tensor in reached:
                 sums.setdefault(tensor, []).append(gradient)
         for o in arrived:
@@ -142,7 +144,8 @@ def _lay_open(node: Node) -> bool:
     op = node.op
     if op.augment is not None:  # a loop: its other form also gives what the gradient needs
         if node.expansion is None:
-            node.expansion = op.augment(node)
+            with scope(node.scope):
+                node.expansion = op.augment(node)
         return True
     if op.is_primitive or op.gradient_rule is not None or not op.differentiable:
         return False

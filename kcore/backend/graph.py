@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
-from .tensor import Node, SymbolicTensor
+from .tensor import Node, SymbolicTensor, scope
 
 
 def inputs_of(node: Node) -> list[SymbolicTensor]:
@@ -71,7 +71,8 @@ def rebuild(
     swap = dict(replaced)
     for node in nodes_between(outputs, replaced):
         if any(t in swap for t in inputs_of(node)):
-            made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
+            with scope(node.scope):
+                made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
             swap.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
     return [swap.get(t, t) for t in outputs]
 
@@ -82,6 +83,7 @@ def copied(
     """Like `rebuild`, with every node made anew, so that all of it was made now."""
     swap = dict(replaced)
     for node in nodes_between(outputs, replaced):
-        made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
+        with scope(node.scope):
+            made = node.op.symbolic(list(substitute(node.arguments, lambda t: swap.get(t, t))))
         swap.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
     return [swap.get(t, t) for t in outputs]

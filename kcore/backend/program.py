@@ -13,7 +13,7 @@ from ..kernel.flat import FlatProgram, Instruction, TensorSpec
 from .declare import as_tensor
 from .gradients import GRADIENTS, connected, expand_gradients
 from .graph import inputs_of, leaves_of, nodes_between, rebuild, substitute
-from .tensor import Constant, Node, Placeholder, SymbolicTensor
+from .tensor import Constant, Node, Placeholder, SymbolicTensor, scope
 from .variables import Update, Variable
 
 
@@ -26,6 +26,15 @@ class Body:
     outputs: tuple[SymbolicTensor, ...]
 
 
+@dataclass(frozen=True)
+class Opened:
+    """A composite that a program holds as the operations of its definition: in which layer, which, and why."""
+
+    scope: str
+    op: str
+    reason: str
+
+
 @dataclass
 class Program:
     """What a call computes: inputs, outputs, updates, and values fixed for it (`givens`: tensor -> tensor)."""
@@ -36,9 +45,12 @@ class Program:
     givens: Mapping[SymbolicTensor, Any] = field(default_factory=dict)
     name: str = "program"
 
-    def lower(self, engine: Any) -> FlatProgram:
-        """The flat program for `engine`. Raises Unsupported before anything runs."""
-        return _Lowering(engine, self).result()
+    def lower(self, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
+        """The flat program for `engine`; `opened` is filled with the composites that were opened.
+
+        Raises Unsupported before anything runs.
+        """
+        return _Lowering(engine, self, [] if opened is None else opened).result()
 
 
 def chained(updates: Sequence[Update]) -> list[Update]:
@@ -53,9 +65,10 @@ def chained(updates: Sequence[Update]) -> list[Update]:
 
 
 class _Lowering:
-    def __init__(self, engine: Any, program: Program) -> None:
+    def __init__(self, engine: Any, program: Program, opened: list[Opened]) -> None:
         self.engine = engine
         self.program = program
+        self.opened = opened
         self.inlined: set[int] = set()
 
     def result(self) -> FlatProgram:
@@ -67,7 +80,7 @@ class _Lowering:
         wanted = replaced(wanted, givens, boundary)
         if not self.engine.autodiff:
             wanted = self._without_gradients(wanted, boundary)
-        return _Flattener(self.engine, program, boundary, self.inlined).flatten(wanted)
+        return _Flattener(self.engine, program, boundary, self.inlined, self.opened).flatten(wanted)
 
     def _without_gradients(
         self, wanted: list[SymbolicTensor], boundary: set[SymbolicTensor]
@@ -101,7 +114,8 @@ def replaced(
             arguments = substitute(node.arguments, lambda t: done.get(t, t))
             if node.op.simplify is not None:
                 arguments = node.op.simplify(arguments)
-            made = node.op.symbolic(list(arguments))
+            with scope(node.scope):
+                made = node.op.symbolic(list(arguments))
             done.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
     return [done.get(t, t) for t in outputs]
 
@@ -122,12 +136,18 @@ class _Flattener:
     """Numbers the values of a graph without `gradients` nodes (unless the engine wants them)."""
 
     def __init__(
-        self, engine: Any, program: Program, boundary: set[SymbolicTensor], inlined: set[int]
+        self,
+        engine: Any,
+        program: Program,
+        boundary: set[SymbolicTensor],
+        inlined: set[int],
+        opened: list[Opened],
     ) -> None:
         self.engine = engine
         self.program = program
         self.boundary = boundary
         self.inlined = inlined
+        self.opened = opened
         self.slots: dict[SymbolicTensor, int] = {}
         self.specs: list[TensorSpec] = []
         self.constants: dict[int, np.ndarray] = {}
@@ -195,6 +215,7 @@ class _Flattener:
             if opened is not None:
                 for outer, inner in zip(node.outputs, opened, strict=True):
                     self.slots[outer] = self.slots[inner]
+                self._note(node)
             else:
                 self._emit(node)
             stack.pop()
@@ -207,6 +228,16 @@ class _Flattener:
         if op.is_primitive or op.name in self.engine.fused:
             return None
         return op.expand(node)
+
+    def _note(self, node: Node) -> None:
+        if node.op.is_primitive:  # a loop in the form that also gives what its gradient needs
+            return
+        engine = self.engine
+        if node.op.name in engine.fused:
+            reason = "gradients go through its definition, which a fused form would hide"
+        else:
+            reason = f"engine {engine.name!r} has no fused form of it"
+        self.opened.append(Opened(node.scope, node.op.name, reason))
 
     def _leaf(self, tensor: SymbolicTensor) -> None:
         if isinstance(tensor, Constant):
@@ -237,7 +268,8 @@ class _Flattener:
         op, engine = node.op, self.engine
         if op is GRADIENTS:
             inputs = tuple(tuple(self.slots[t] for t in group) for group in node.arguments)
-            instruction = Instruction("gradients", inputs, {}, tuple(self._new(o) for o in node.outputs))
+            outputs = tuple(self._new(o) for o in node.outputs)
+            instruction = Instruction("gradients", inputs, {}, outputs, scope=node.scope)
             self._finish(node, instruction)
             return
         if not engine.supports(op.name):
@@ -252,7 +284,8 @@ class _Flattener:
             elif isinstance(argument, SymbolicTensor):
                 shapes[name] = self.slots[argument]
             else:
-                attributes[name] = lower_body(argument, engine) if isinstance(argument, Body) else argument
+                body = isinstance(argument, Body)
+                attributes[name] = lower_body(argument, engine, self.opened) if body else argument
         key = self._key(op.name, tuple(inputs), attributes, shapes)
         if key is not None and key in self._shared:
             for output, slot in zip(node.outputs, self._shared[key], strict=True):
@@ -261,7 +294,7 @@ class _Flattener:
         outputs = tuple(self._new(o) for o in node.outputs)
         if key is not None:
             self._shared[key] = outputs
-        self._finish(node, Instruction(op.name, tuple(inputs), attributes, outputs, shapes))
+        self._finish(node, Instruction(op.name, tuple(inputs), attributes, outputs, shapes, node.scope))
 
     def _finish(self, node: Node, instruction: Instruction) -> None:
         self.instructions.append(instruction)
@@ -284,9 +317,9 @@ class _Flattener:
         return key
 
 
-def lower_body(body: Body, engine: Any) -> FlatProgram:
+def lower_body(body: Body, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
     """A loop's body as a flat program of its own; everything it reads is among its inputs."""
-    return Program(body.inputs, body.outputs, name="body").lower(engine)
+    return Program(body.inputs, body.outputs, name="body").lower(engine, opened)
 
 
-__all__ = ["Body", "Program", "chained", "connected", "leaves_of", "lower_body", "replaced"]
+__all__ = ["Body", "Opened", "Program", "chained", "connected", "leaves_of", "lower_body", "replaced"]

@@ -11,7 +11,7 @@ from typing import Any
 
 from .declare import operation
 from .graph import inputs_of, nodes_between, substitute
-from .tensor import SymbolicTensor, next_moment
+from .tensor import SymbolicTensor, next_moment, scope
 from .variables import Update, Variable, listen_to_assignments
 
 
@@ -93,7 +93,8 @@ class Recorder:
                 written()
                 moment, write = next(writes)
             if any(t in now for t in inputs_of(node)):
-                made = node.op.symbolic(list(substitute(node.arguments, lambda t: now.get(t, t))))
+                with scope(node.scope):
+                    made = node.op.symbolic(list(substitute(node.arguments, lambda t: now.get(t, t))))
                 now.update(zip(node.outputs, made if isinstance(made, list) else [made], strict=True))
         while moment is not None:
             written()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -20,10 +21,35 @@ def next_moment() -> int:
     return next(_ids)
 
 
+_scope: ContextVar[str] = ContextVar("kcore_scope", default="")
+GRADIENT = "gradient:"  # begins the scope of what belongs to the gradient of a layer
+
+
+class scope:
+    """Within the block new nodes belong to the layer `path`, such as "block/dense_1"."""
+
+    __slots__ = ("_path", "_token")
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+
+    def __enter__(self) -> None:
+        self._token = _scope.set(self._path)
+
+    def __exit__(self, *error: object) -> None:
+        _scope.reset(self._token)
+
+
+def within(name: str) -> scope:
+    """The scope of a layer `name` that is called where this is asked for."""
+    outer = _scope.get()
+    return scope(f"{outer}/{name}" if outer else name)
+
+
 class Node:
     """One application of an operation: its arguments (in the order of the declaration) and results."""
 
-    __slots__ = ("arguments", "expansion", "id", "many", "op", "outputs", "plan", "__weakref__")
+    __slots__ = ("arguments", "expansion", "id", "many", "op", "outputs", "plan", "scope", "__weakref__")
 
     def __init__(
         self, op: Any, arguments: tuple[Any, ...], specs: Sequence[tuple[Shape, str]], expansion: Any = None
@@ -33,6 +59,7 @@ class Node:
         self.many = len(specs) > 1  # a list of results, possibly of one
         self.plan: Any = None  # a loop's own notes for its gradient
         self.expansion = expansion  # for a composite: what its definition gives on the same arguments
+        self.scope = _scope.get()  # the layer that it belongs to
         self.id = next(_ids)
         self.outputs = tuple(SymbolicTensor(shape, dtype, self, i) for i, (shape, dtype) in enumerate(specs))
 

@@ -14,7 +14,7 @@ from typing import Any, cast
 import numpy as np
 
 from ..errors import ArgumentError, Unsupported
-from .flat import CompiledProgram, FlatProgram, Instruction
+from .flat import CompiledProgram, Execution, FlatProgram, Instruction
 
 
 class Engine(ABC):
@@ -79,6 +79,10 @@ class Engine(ABC):
         """Names of the devices that can be used, such as 'cpu:0'."""
         return ["cpu:0"]
 
+    def default_device(self) -> str:
+        """The device that is used where none is asked for. Since API 2."""
+        return self.devices()[0]
+
     def placed(self, device: str | None) -> Any:
         """A context in which variables and programs are made on `device`, one of `devices()` (None: any)."""
         return nullcontext()
@@ -119,6 +123,15 @@ class Engine(ABC):
         """A loop's or branch's body as a function of engine tensors."""
         return Interpreter(self, program).run_native
 
+    def executions(self, program: FlatProgram) -> Sequence[Execution]:
+        """For each instruction of `program` how this engine runs it, for `model.explain()`.
+
+        By default what the program itself says: windows have their channels last, and a tensor is laid out anew where
+        there is a `transpose`. An engine that works in another order tells it here, from what it really makes.
+        Since API 2.
+        """
+        return [_as_written(i) for i in program.instructions]
+
     def shape_tuple(self, tensor: Any) -> Any:
         """What a shape parameter gets when it is computed while running: by default a tuple of ints."""
         return tuple(int(v) for v in self.to_numpy(tensor).reshape(-1))
@@ -147,6 +160,23 @@ class Engine(ABC):
             chosen = window if order is None else order[window]
             rows.append(self.to_numpy(compiled(*[a[chosen] for a in data])[0]))
         return np.stack(rows)
+
+
+_WINDOWED = ("convolution", "pool", "windows")
+
+
+def _as_written(instruction: Instruction) -> Execution:
+    inner = [
+        _as_written(i)
+        for body in instruction.attributes.values()
+        if isinstance(body, FlatProgram)
+        for i in body.instructions
+    ]
+    layouts = {e.layout for e in inner if e.layout}
+    if any(part in instruction.op for part in _WINDOWED):
+        layouts.add("channels_last")
+    count = int(instruction.op == "transpose") + sum(e.transposes for e in inner)
+    return Execution(", ".join(sorted(layouts)), count)
 
 
 class Interpreter:

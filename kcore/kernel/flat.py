@@ -42,6 +42,9 @@ class Instruction:
     `inputs` holds, in the order of the declaration's tensor parameters, a slot, a tuple of slots (a list of
     tensors) or None (an optional tensor left out). `attributes` are static; a `FlatProgram` among them is the
     body of a loop or branch. `shapes` maps a shape parameter computed while running to its slot (1-D ints).
+    `scope` is the layer that the instruction belongs to, such as "block/dense_1", behind "gradient:" if it is
+    part of that layer's gradient; "" for what belongs to no layer. It is for names and accounts, and has no meaning
+    for the result. Since API 2.
     """
 
     op: str
@@ -49,6 +52,16 @@ class Instruction:
     attributes: Mapping[str, Any]
     outputs: tuple[int, ...]
     shapes: Mapping[str, int] = field(default_factory=dict)
+    scope: str = ""
+
+
+@dataclass(frozen=True)
+class Execution:
+    """How an engine runs one instruction: the order of the axes of images in it ('channels_last',
+    'channels_first', '' where that means nothing), and how many times it lays a tensor out in another order."""
+
+    layout: str = ""
+    transposes: int = 0
 
 
 @dataclass(frozen=True)

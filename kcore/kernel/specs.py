@@ -10,8 +10,8 @@ from typing import Any
 
 from ..errors import PluginError
 
-API_VERSION = 1
-SUPPORTED_API = (1,)
+API_VERSION = 2
+SUPPORTED_API = (1, 2)
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from ..backend.function import Function
 from ..backend.phases import learning_phase_within
 from ..backend.recording import recorder
 from ..backend.tensor import Placeholder, SymbolicTensor, numpy_dtype
+from ..backend.tensor import within as within_scope
 from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
 from ..errors import ArgumentError, DataError, ShapeError
@@ -417,6 +418,10 @@ class Layer:
 
     def _run(self, inputs: Any, masks: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         """`call` with the mask if it takes one; outputs that are inputs get a tensor of their own."""
+        with within_scope(self.name):
+            return self._run_in_scope(inputs, masks, kwargs)
+
+    def _run_in_scope(self, inputs: Any, masks: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
         values = to_list(inputs)
         given = dict(kwargs)
         takes = _parameters(type(self).call)

@@ -19,6 +19,7 @@ from ..kernel.context import current_device, current_engine_name, engine
 from ..kernel.registry import backends
 from ..layers.base import InputLayer, Layer, Node, to_list, unpack
 from ..shapes import describe
+from .explaining import Explanation, explain
 from .summary import print_summary
 
 
@@ -296,6 +297,15 @@ class Network(Layer):
                 f"model {self.name!r} is not built yet. Call build(input_shape), or fit() on data, first."
             )
         print_summary(self, line_length, print_fn)
+
+    def explain(self, training: bool | None = None) -> Explanation:
+        """How each layer runs: engine, device, type, layout, fused or composed and why, number of transposes.
+
+        Read off the program that the engine is given, and what it makes of it. training: of a step of training, or
+        of predicting (None: of training if the model is compiled). The result is a table when printed.
+        Raises NotCompiled for training where the model is not compiled, ArgumentError where it is not built.
+        """
+        return explain(self, training)
 
     def count_params(self) -> int:
         return sum(int(np.prod(w.shape, dtype=int)) for w in self._weights_by_layer())

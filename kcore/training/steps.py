@@ -9,11 +9,12 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from ..backend.program import Program
+from ..backend.program import Opened, Program
 from ..backend.random_state import RANDOM_COUNTER
 from ..backend.tensor import Placeholder, is_symbolic, numpy_dtype
 from ..backend.variables import Update, Variable, as_update
 from ..kernel.context import engine as engine_named
+from ..kernel.flat import FlatProgram
 from .compile import Compiled, Head, ones_for
 from .custom import CustomStep, traced
 from .guard import Guard, watched_in
@@ -100,13 +101,26 @@ class Steps:
                     step = self._made[key] = finish(self._lowered(make(), engine))
         return step
 
-    def _lowered(self, program: Program, engine: Any) -> Step:
-        flat = program.lower(engine)
-        if any(
-            v is self.counter for v in flat.variables.values()
-        ):  # the step draws numbers: other ones each time
+    def lowered(self, mode: str) -> tuple[Any, FlatProgram, list[Opened]]:
+        """The engine, the flat program of 'train', 'test' or 'predict', and the composites opened in it."""
+        engine = engine_named(getattr(self.model, "backend", None))
+        compiled, opened = self.model._compiled, []
+        program = (
+            self._predicting() if mode == "predict" else self._fitting(compiled, (), mode == "train", False)
+        )
+        return engine, self._flat(program, engine, opened), opened
+
+    def _flat(self, program: Program, engine: Any, opened: list[Opened]) -> FlatProgram:
+        flat = program.lower(engine, opened)
+        if any(v is self.counter for v in flat.variables.values()):
+            # the step draws numbers: other ones each time
             program.updates = [*program.updates, Update(self.counter, self.counter + 1)]
-            flat = program.lower(engine)
+            opened.clear()
+            flat = program.lower(engine, opened)
+        return flat
+
+    def _lowered(self, program: Program, engine: Any) -> Step:
+        flat = self._flat(program, engine, [])
         options = {
             "device": getattr(self.model, "_device", None),
             "eager": bool(getattr(self.model, "run_eagerly", False)),

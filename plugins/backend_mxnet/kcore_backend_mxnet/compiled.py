@@ -7,6 +7,7 @@ shapes and ranges become constants, and nothing is asked for while it runs.
 
 from __future__ import annotations
 
+import contextlib
 import itertools
 import json
 import threading
@@ -181,9 +182,16 @@ def run_instructions(
 
     for instruction in instructions:
         try:
-            _run_one(engine, instruction, fetch, value_at, table)
+            with _named(instruction):
+                _run_one(engine, instruction, fetch, value_at, table)
         except NotTraceable as reason:
             raise Refused(instruction) from reason
+
+
+def _named(instruction: Instruction) -> Any:
+    """Symbols that are made within carry the place of their instruction, while somebody asks for it."""
+    place = None if scope.places is None else scope.places.get(id(instruction))
+    return contextlib.nullcontext() if place is None else mx.AttrScope(__kcore__=str(place))
 
 
 def _run_one(

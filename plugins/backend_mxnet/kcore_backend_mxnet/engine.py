@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
-from kcore.spi import ArgumentError, CompiledProgram, Engine, FlatProgram, Interpreter
+from kcore.spi import ArgumentError, CompiledProgram, Engine, Execution, FlatProgram, Interpreter
 
+from . import accounts
 from .compiled import Compiled
 from .operations import FUSED, PRIMITIVES, UNSUPPORTED
 from .values import NotTraceable, Value, as_value, mx, raw, running, scope
@@ -99,6 +100,13 @@ class MXNetEngine(Engine):
 
     def body(self, program: FlatProgram) -> Any:
         return Compiled(self, program).run_native
+
+    def executions(self, program: FlatProgram) -> Sequence[Execution]:
+        return accounts.executions(self, program)
+
+    def written(self, program: FlatProgram) -> Sequence[Execution]:
+        """What the program itself says of how it runs."""
+        return super().executions(program)
 
     def shape_tuple(self, tensor: Any) -> Any:
         value = as_value(tensor)

@@ -142,6 +142,7 @@ class Scope(threading.local):
 
     trace: Any = None
     context: Any = None
+    places: dict[int, int] | None = None  # what instructions are to be called in graphs, by their id
 
 
 scope = Scope()

@@ -68,12 +68,22 @@ class Compiled:
             self._moves = self.engine.moves
 
     def _traced_call(self) -> Callable[..., Any]:
+        return flat_call(self._concrete())
+
+    def _concrete(self) -> Any:
         specs = [self.program.specs[s] for s in self.program.inputs]
         signature = [tf.TensorSpec(s.shape, s.dtype) for s in specs]
         function = tf.function(
             self._body, input_signature=signature, autograph=False, jit_compile=self.jit or None
         )
-        return flat_call(function.get_concrete_function())
+        return function.get_concrete_function()
+
+    def graph(self) -> Any:
+        """The tf.Graph of one call."""
+        return self._concrete().graph
+
+    def _interpreter(self, program: FlatProgram) -> Interpreter:
+        return Interpreter(self.engine, program)
 
     def _body(self, *values: Any) -> list[Any]:
         """The program inside a graph: all new values are computed before the first is written."""
@@ -82,7 +92,7 @@ class Compiled:
 
     def _placed_body(self, values: Sequence[Any]) -> list[Any]:
         planned, at_the_end = applies.plan(self.program)
-        interpreter = Interpreter(self.engine, planned)
+        interpreter = self._interpreter(planned)
         table = interpreter._run(values)
         for variable, slot in planned.updates:
             variable.storage(self.engine).assign(table[slot], read_value=False)

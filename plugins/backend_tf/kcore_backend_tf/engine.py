@@ -9,13 +9,13 @@ from typing import Any
 
 import numpy as np
 
-from kcore.spi import ArgumentError, CompiledProgram, Engine, FlatProgram, Interpreter
+from kcore.spi import ArgumentError, CompiledProgram, Engine, Execution, FlatProgram, Interpreter
 
 from .startup import import_tensorflow
 
 tf = import_tensorflow()
 
-from . import devices  # noqa: E402  TensorFlow is there now
+from . import accounts, devices  # noqa: E402  TensorFlow is there now
 from .compiled import Compiled  # noqa: E402
 from .operations import FUSED, PRIMITIVES, UNSUPPORTED  # noqa: E402
 from .operations.loops import Body  # noqa: E402
@@ -82,6 +82,10 @@ class TensorFlowEngine(Engine):
     def devices(self) -> list[str]:
         return devices.names()
 
+    def default_device(self) -> str:
+        found = devices.names()
+        return next((name for name in found if not name.startswith("cpu")), found[0])
+
     def placed(self, device: str | None) -> Any:
         return contextlib.nullcontext() if device is None else tf.device(devices.path(device))
 
@@ -98,6 +102,9 @@ class TensorFlowEngine(Engine):
 
     def body(self, program: FlatProgram) -> Any:
         return Body(Interpreter(self, program).run_native, [program.specs[s] for s in program.outputs])
+
+    def executions(self, program: FlatProgram) -> Sequence[Execution]:
+        return accounts.executions(self, program)
 
     def shape_tuple(self, tensor: Any) -> Any:
         return tensor

@@ -1,0 +1,55 @@
+"""What `model.explain()` tells of transposes and layouts is what stands in MXNet's own graphs."""
+
+import numpy as np
+import pytest
+from kcore_backend_mxnet.accounts import nodes
+from kcore_backend_mxnet.compiled import Compiled
+
+import kcore
+from kcore import layers as L
+from kcore.kernel.context import engine
+from kcore.models import Model, Sequential
+
+
+def made(kind, data_format="channels_last"):
+    if kind == "images":
+        shape = (6, 6, 2) if data_format == "channels_last" else (2, 6, 6)
+        conv = L.Conv2D(3, 3, data_format=data_format, activation="relu", input_shape=shape)
+        return Sequential([conv, L.AveragePooling2D(2, data_format=data_format), L.Flatten(), L.Dense(2)])
+    x = L.Input((5, 3))
+    return Model(x, L.Dense(2)(L.LSTM(4)(x)))
+
+
+@pytest.mark.parametrize("kind", ["images", "sequences"])
+@pytest.mark.parametrize("mode", ["train", "predict"])
+def test_transposes_are_those_of_the_graphs_that_run(kind, mode):
+    with kcore.use_backend("mxnet"):
+        model = made(kind)
+        model.compile("sgd", "mse")
+        told = model.explain(training=mode == "train")
+        _, program, _ = model._steps.lowered(mode)
+        compiled = Compiled(engine(), program)
+        shapes = [tuple(2 if d is None else d for d in program.specs[s].shape) for s in program.inputs]
+        weights = model.get_weights()
+        compiled(*[np.zeros(s, program.specs[i].dtype) for s, i in zip(shapes, program.inputs, strict=True)])
+        model.set_weights(weights)
+    listed = [n for piece in compiled._layout.steps for graph in piece._made.values() for n in graph.nodes()]
+    assert told.transposes == sum(n["op"] in ("transpose", "SwapAxis") for n in listed) > 0
+
+
+def test_asking_writes_nothing_and_leaves_no_marks():
+    with kcore.use_backend("mxnet"):
+        model = made("images")
+        model.compile("sgd", "mse")
+        before = model.get_weights()
+        model.explain()
+        for a, b in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(a, b)
+        _, program, _ = model._steps.lowered("train")
+        assert not any("__kcore__" in n.get("attrs", {}) for n in nodes(engine(), program))
+
+
+def test_images_have_their_channels_first():
+    with kcore.use_backend("mxnet"):
+        told = made("images").explain()
+    assert told.accounts[0].layouts == ["channels_first"]
