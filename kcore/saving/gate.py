@@ -83,11 +83,12 @@ def told_path(source: Any) -> str:
 
 
 def head_of(source: Any) -> bytes:
-    """The first bytes of a path or of an open binary file, whose position is left as it was."""
+    """The first bytes of a path, or of an open binary file wherever it stands; its position is left as it was."""
     if isinstance(source, (str, os.PathLike)):
         with open(source, "rb") as file:
             return file.read(HEAD)
     at = source.tell()
+    source.seek(0)
     try:
         head = source.read(HEAD)
     finally:
@@ -98,11 +99,11 @@ def head_of(source: Any) -> bytes:
 
 
 def file_size(source: Any) -> int:
-    """The size in bytes of a path or of an open binary file, from its position on."""
+    """The size in bytes of a path or of an open binary file."""
     if isinstance(source, (str, os.PathLike)):
         return os.stat(source).st_size
     at = source.tell()
-    size = source.seek(0, io.SEEK_END) - at
+    size = source.seek(0, io.SEEK_END)
     source.seek(at)
     return int(size)
 

@@ -94,7 +94,7 @@ def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
     while any(np.asarray(p).nbytes > HEADER_LIMIT for p in np.array_split(np.asarray(encoded), pieces)):
         pieces += 1
     if pieces == 1:
-        group.attrs[attribute] = np.asarray(encoded) if encoded else np.asarray([], "S1")
+        group.attrs[attribute] = np.asarray(encoded) if encoded else np.zeros(0)  # as Keras 2 writes none
         return
     for i, part in enumerate(np.array_split(np.asarray(encoded), pieces)):
         group.attrs[f"{attribute}{i}"] = part

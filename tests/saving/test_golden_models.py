@@ -53,7 +53,7 @@ def tolerance(case, i, step):
     if step > 3 and case["flavor"].startswith("keras_3") and name.endswith("embeddings"):
         return 5e-3  # Keras 3 squares the gradients of a row that comes twice one by one, not their sum
     if step > 3 and case["optimizer"] == "Adamax" and name.split(":")[0][-7:] in ("c1/bias", "c2/bias"):
-        return 5e-3  # before a batch normalisation: the gradient is rounding alone, which Adamax makes large
+        return 2e-2  # before a batch normalisation: the gradient is rounding alone, which Adamax makes large
     return 2e-4 if step > 3 and follows_noise(case) else 2e-5
 
 
@@ -117,6 +117,7 @@ def test_weights_alone(pair, tmp_path):
 
 @pytest.mark.parametrize("case", [c for c in CASES if "yaml" in c["files"]], ids=lambda c: c["id"])
 def test_yaml(case):
+    pytest.importorskip("yaml")
     arrays = saved.data(case)
     text = saved.read(case["files"]["yaml"]).decode()
     if "python/object/apply" in text:  # pickled numbers of NumPy: only code could read them
