@@ -8,7 +8,9 @@ the bytecode of a Lambda only within `objects.trusting_code(True)`, with a warni
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -61,7 +63,19 @@ def restored(
 ) -> Any:
     """The object that a config from outside describes. Raises CannotMap, UnknownName or FileRefused."""
     check_config(config, where)
-    config = in_words_of_keras_2(family, config, custom_objects, where, dialect)
+    return made(
+        family,
+        in_words_of_keras_2(family, config, custom_objects, where, dialect),
+        custom_objects,
+        where,
+        make,
+    )
+
+
+def made(
+    family: str, config: Any, custom_objects: Any, where: str, make: Callable[..., Any] | None = None
+) -> Any:
+    """The object of a config that is in Keras 2's words already."""
     try:
         if make is not None:
             return make(config, custom_objects)
@@ -82,17 +96,40 @@ def in_words_of_keras_2(
     """A config with everything put into Keras 2's words. Raises CannotMap with the list of what cannot be."""
     reader = _Reader(custom_objects, where, dialect)
     try:
-        made = reader.entry(family, config, "")
+        words = reader.entry(family, config, "")
     except KcoreError:
         raise
     except (TypeError, KeyError, ValueError, AttributeError, IndexError, RecursionError) as error:
         raise FileRefused(
             f"{where}: its config is not one of a model: {type(error).__name__}: {str(error)[:200]}"
         ) from error
-    if reader.problems:
-        told = "\n  ".join(dict.fromkeys(reader.problems))
-        raise CannotMap(f"{where}: these parts of it have no counterpart here:\n  {told}")
-    return made
+    collected = _collected.get()
+    if collected is not None:
+        collected.extend(reader.problems)
+    elif reader.problems:
+        raise _cannot_map(where, reader.problems)
+    return words
+
+
+_collected: ContextVar[list[str] | None] = ContextVar("kcore_cannot_map", default=None)
+
+
+@contextmanager
+def told_together(where: str) -> Iterator[None]:
+    """What cannot be mapped in any of the configs read within is told in one error, at the end."""
+    problems: list[str] = []
+    token = _collected.set(problems)
+    try:
+        yield
+    finally:
+        _collected.reset(token)
+    if problems:
+        raise _cannot_map(where, problems)
+
+
+def _cannot_map(where: str, problems: list[str]) -> CannotMap:
+    told = "\n  ".join(dict.fromkeys(problems))
+    return CannotMap(f"{where}: these parts of it have no counterpart here:\n  {told}")
 
 
 class _Reader:

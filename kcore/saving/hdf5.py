@@ -11,13 +11,11 @@ import numpy as np
 from ..errors import ArgumentError, FileRefused
 from . import keras3_tree
 from .atomic import writing
-from .dialects import dialect_of
 from .formats import ModelFormat
 from .gate import config_from_json
 from .hdf5_gate import Checked, _Tree, h5py, is_hdf5, opened
 from .restoring import groups_of, made_by, model_from, snapshot_of
 from .snapshot import Group, Snapshot
-from .training_configs import training_in_keras_2
 from .weights import OwnWeights, Plan, plan_by_name, plan_in_order
 
 # An attribute of more bytes does not fit into an object's header: it is divided into name0, name1, ...
@@ -106,11 +104,10 @@ def load(
 ) -> Any:
     """The model in a file of Keras 2, tf.keras 2 or Keras 3. See `kcore.models.load_model`."""
     with opened(source) as checked:
-        snapshot = snapshot_in(checked, custom_objects)
-        return model_from(snapshot, custom_objects, compile, safe_mode)
+        return model_from(snapshot_in(checked), custom_objects, compile, safe_mode)
 
 
-def snapshot_in(checked: Checked, custom_objects: Any = None) -> Snapshot:
+def snapshot_in(checked: Checked) -> Snapshot:
     """What an HDF5 file holds; its arrays are read when they are needed, while it is open."""
     root, where = checked.tree, checked.where
     config = root.text("model_config")
@@ -124,20 +121,15 @@ def snapshot_in(checked: Checked, custom_objects: Any = None) -> Snapshot:
     if weights is None:
         raise FileRefused(f"{where}: holds no weights: there is no group 'model_weights'.")
     about = _about(root, weights)
-    dialect = dialect_of(about.get("keras_version"))
     architecture = config_from_json(config, where, "model_config")
     training = root.text("training_config")
     state = root.group("optimizer_weights")
     return Snapshot(
         architecture=architecture,
         layers=_groups(weights),
-        training=None
-        if training is None
-        else training_in_keras_2(
-            config_from_json(training, where, "training_config"), custom_objects, where, dialect
-        ),
+        training=None if training is None else config_from_json(training, where, "training_config"),
         optimizer=None if state is None else _group("optimizer", state),
-        made_by={**about, "dialect": dialect},
+        made_by=about,
         where=where,
     )
 

@@ -6,17 +6,15 @@ import io
 from typing import Any
 
 from ..errors import FileRefused
-from ..objects import trusting_code
 from . import keras3_tree
 from .archive import Archive, is_zip, opened_archive
-from .configs import restored
+from .configs import made
 from .dialects import KERAS_3, dialect_of
 from .formats import ModelFormat
 from .gate import config_from_json
 from .hdf5_gate import opened
-from .restoring import compiled, sized
+from .restoring import compiled, in_keras_2, sized
 from .snapshot import Snapshot
-from .training_configs import training_in_keras_2
 from .weights import Plan
 
 _CONFIG, _METADATA, _WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
@@ -41,19 +39,32 @@ def load(
             )
         config = config_from_json(archive.read_config(_CONFIG), archive.where, _CONFIG)
         with _weights(archive) as checked:
-            return _model(config, checked, archive.where, custom_objects, compile, safe_mode)
+            return _model(
+                config,
+                str(metadata["keras_version"]),
+                checked,
+                archive.where,
+                custom_objects,
+                compile,
+                safe_mode,
+            )
 
 
-def _model(config: Any, checked: Any, where: str, custom_objects: Any, compile: bool, safe_mode: Any) -> Any:
+def _model(
+    config: Any, version: str, checked: Any, where: str, custom_objects: Any, compile: bool, safe_mode: Any
+) -> Any:
     root = checked.tree
     if not isinstance(config, dict):
         raise FileRefused(f"{where}: {_CONFIG} describes no model.")
-    with sized(where, checked.tally.total), trusting_code(safe_mode is False):
-        model = restored("layers", config, custom_objects, where, dialect=KERAS_3)
+    snapshot = Snapshot(
+        config, (), config.get("compile_config"), made_by={"keras_version": version}, where=where
+    )
+    words = in_keras_2(snapshot, custom_objects, compile, safe_mode)
+    with sized(where, checked.tally.total):
+        model = made("layers", words.architecture, custom_objects, where)
     keras3_tree.plan(model, root, where).stream()
     if compile:
-        training = training_in_keras_2(config.get("compile_config"), custom_objects, where, KERAS_3)
-        _compile(model, root, Snapshot({}, (), training, where=where), custom_objects)
+        _compile(model, root, words, custom_objects)
     return model
 
 

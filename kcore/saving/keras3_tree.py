@@ -141,8 +141,10 @@ def optimizer_group(root: _Tree, optimizer: Any, count: int) -> Group | None:
     if not arrays:
         return None
     kind = type(optimizer).__name__
-    names = ["iteration", "learning_rate"]
-    rest = len(arrays) - 2
+    names = ["iteration"]
+    if len(arrays) > 1 and arrays[1].shape == ():  # a schedule is no variable
+        names.append("learning_rate")
+    rest = len(arrays) - len(names)
     pairs = {
         "Adam": ("momentum", "velocity"), "AdamW": ("momentum", "velocity"), "Nadam": ("momentum", "velocity"),
         "Adamax": ("momentum", "norm"), "Adadelta": ("accumulated_grad", "accumulated_delta_var"),

@@ -5,20 +5,22 @@ from __future__ import annotations
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
 from .. import losses, metrics, objects, optimizers
-from ..errors import ArgumentError, KcoreError, WeightsMismatch
+from ..errors import ArgumentError, CannotMap, KcoreError, WeightsMismatch
 from ..layers.allocation import waiting_for_values
 from ..metrics import Metric
-from .configs import plain, restored
+from .configs import in_words_of_keras_2, made, plain, told_together
 from .conventions import WRITTEN_AS
 from .dialects import dialect_of
-from .gate import budgets, refused
+from .gate import budgets, check_config, refused
 from .optimizer_state import arranged
 from .snapshot import Group, Snapshot, group_of
+from .training_configs import training_in_keras_2
 from .weights import Plan, layers_of, plan_in_order
 
 KERAS_VERSION = "2.3.1"  # whose format of configs and files this is
@@ -98,23 +100,39 @@ def model_from(
     safe_mode: False runs code that a Lambda layer of the file holds. Raises CannotMap, WeightsMismatch, FileRefused,
     UnknownName.
     """
-    model = built(snapshot, custom_objects, safe_mode)
+    words = in_keras_2(snapshot, custom_objects, compile, safe_mode)
+    stored = sum(group.nbytes for group in snapshot.layers)
+    with sized(snapshot.where, stored):
+        model = made("layers", words.architecture, custom_objects, snapshot.where)
+    check_is_built(model, snapshot.where, stored)
     plan_in_order(model, snapshot.layers, snapshot.made_by, snapshot.where).stream()
     if compile:
-        compiled(model, snapshot, custom_objects)
+        compiled(model, words, custom_objects)
     return model
 
 
-def built(snapshot: Snapshot, custom_objects: Any = None, safe_mode: bool | None = None) -> Any:
-    """The model of a snapshot, its weights still zeros."""
-    stored = sum(group.nbytes for group in snapshot.layers)
-    with sized(snapshot.where, stored), objects.trusting_code(safe_mode is False):
-        return restored(
-            "layers",
-            snapshot.architecture,
-            custom_objects,
-            snapshot.where,
-            dialect=dialect_of(snapshot.made_by.get("keras_version", KERAS_VERSION)),
+def in_keras_2(
+    snapshot: Snapshot, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
+) -> Snapshot:
+    """The snapshot with its configs in Keras 2's words. Raises CannotMap, which lists all that cannot be."""
+    where = snapshot.where
+    dialect = dialect_of(snapshot.made_by.get("keras_version", KERAS_VERSION))
+    for config in (snapshot.architecture, snapshot.training):
+        check_config(config, where)
+    training = snapshot.training if compile else None
+    with objects.trusting_code(safe_mode is False), told_together(where):
+        architecture = in_words_of_keras_2("layers", snapshot.architecture, custom_objects, where, dialect)
+        if training is not None:
+            training = training_in_keras_2(training, custom_objects, where, dialect)
+    return replace(snapshot, architecture=architecture, training=training)
+
+
+def check_is_built(model: Any, where: str, stored: int) -> None:
+    """Raises CannotMap for a model that cannot take its weights, since its config does not tell what it is built for."""
+    if stored and not model.weights and not getattr(model, "inputs", None):
+        raise CannotMap(
+            f"{where}: its config does not tell the shape of the model's input (Keras 2.3.1 leaves out an InputLayer), so "
+            "its weights cannot be made. Make the model with input_shape= in its first layer, then load_weights()."
         )
 
 
@@ -159,12 +177,8 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None, state: 
         return
     training = snapshot.training
     with objects.CustomObjectScope(custom_objects or {}):
-        optimizer = restored(
-            "optimizers",
-            training["optimizer_config"],
-            custom_objects,
-            snapshot.where,
-            make=optimizers.deserialize,
+        optimizer = made(
+            "optimizers", training["optimizer_config"], custom_objects, snapshot.where, optimizers.deserialize
         )
         model.compile(
             optimizer,
