@@ -144,6 +144,8 @@ def optimizer_group(root: _Tree, optimizer: Any, count: int) -> Group | None:
     names = ["iteration"]
     if len(arrays) > 1 and arrays[1].shape == ():  # a schedule is no variable
         names.append("learning_rate")
+    if kind == "Nadam" and len(arrays) > 2 and arrays[2].shape == ():
+        names.append("u_product")
     rest = len(arrays) - len(names)
     pairs = {
         "Adam": ("momentum", "velocity"), "AdamW": ("momentum", "velocity"), "Nadam": ("momentum", "velocity"),
@@ -152,8 +154,6 @@ def optimizer_group(root: _Tree, optimizer: Any, count: int) -> Group | None:
     }.get(kind)  # fmt: skip
     if pairs is None:
         return None
-    if kind == "Nadam" and rest == 2 * count + 1:
-        names.append("u_product") if arrays[2].shape == () else None
     if rest:
         names += [f"param_{i}_{slot}" for i in range(count) for slot in pairs]
     if kind in ("Adam", "AdamW") and rest == 3 * count:
