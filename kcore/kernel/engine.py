@@ -1,6 +1,6 @@
 """The contract between the core and a tensor engine, with everything that has a default.
 
-An author writes two tables (`primitives`, optionally `fused`), eight short methods, and says in
+An author writes two tables (`primitives`, optionally `fused`), three short methods, and says in
 `unsupported` what is missing and why. Programs arrive as `FlatProgram`; the base class interprets them.
 """
 
@@ -27,7 +27,8 @@ class Engine(ABC):
         checked arguments, filled in defaults and cast inputs to the declared types.
     fused: the same for composites that the engine does better than their definition; optional.
     unsupported: operation name -> reason, for primitives that the engine does not have.
-    features: what `can()` answers yes to.
+    features: what `can()` answers yes to: "float64", "float16", "bfloat16" (types that it computes with besides
+        float32), "empty" (tensors without elements), "compile", "many_steps", "devices".
     autodiff: True if the engine handles `gradients` instructions itself; False: the core expands them.
     """
 
@@ -73,6 +74,7 @@ class Engine(ABC):
 
     # capabilities -------------------------------------------------------------------------------------------
     def can(self, feature: str) -> bool:
+        """Whether `feature` is among `features`."""
         return feature in self.features
 
     def devices(self) -> list[str]:
@@ -95,6 +97,7 @@ class Engine(ABC):
         """
 
     def supports(self, op: str) -> bool:
+        """Whether there is a function for `op`, in either table, that is not declared unsupported."""
         return op in self.fused or (op in self.primitives and op not in self.unsupported)
 
     def implementation(self, op: str) -> Callable[..., Any]:
