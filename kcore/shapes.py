@@ -80,6 +80,11 @@ def size_of(shape: Sequence[int | None]) -> int | None:
 
 def reshaped(shape: Shape, target: Sequence[int | None]) -> Shape:
     """The result of reshaping `shape` to `target`, in which at most one entry is -1."""
+    if list(target).count(-1) > 1:
+        raise ShapeError(
+            f"cannot reshape {describe(shape)} to {describe(tuple(target))}: one size at most may be left open (-1). "
+            "Others can be taken from K.shape(x)."
+        )
     target = tuple(-1 if d is None else d for d in target)
     if target.count(-1) > 1:
         # more than one unknown: only dynamic shapes (with None) say so, the runtime fills them in

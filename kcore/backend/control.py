@@ -9,6 +9,7 @@ import numpy as np
 
 from .. import dtypes
 from ..errors import ArgumentError, ShapeError
+from ..shapes import describe
 from .declare import Tensor, Tensors, as_tensor, operation, primitive
 from .gradients import connected, expand_gradients
 from .graph import dependents, inputs_of, nodes_between, rebuild
@@ -346,6 +347,11 @@ def scan_function(
 ) -> tuple[list[SymbolicTensor], list[SymbolicTensor]]:
     """`function`(states, slices) -> (states, outputs) along axis 0; gives (last states, stacked outputs)."""
     rows = [as_tensor(s) for s in sequences]
+    if not rows or any(not r.shape for r in rows):
+        raise ShapeError(
+            f"a loop goes along the first axis of its sequences; {', '.join(describe(r.shape) for r in rows) or 'none'} "
+            "was given."
+        )
     start = [as_tensor(s) for s in initial]
     states_in = [Placeholder(s.shape, s.dtype, name="state") for s in start]
     slices_in = [Placeholder(s.shape[1:], s.dtype, name="slice") for s in rows]

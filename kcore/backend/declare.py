@@ -157,9 +157,20 @@ class Operation:
             if not error.args or not str(error).startswith(f"{self.name}("):
                 raise type(error)(f"{self.name}({self._describe(values)}): {error}") from None
             raise
+        except TypeError as error:
+            if "NoneType" not in str(error) or not self._has_open_sizes(values):
+                raise
+            raise ShapeError(
+                f"{self.name}({self._describe(values)}): a size that must be known while the graph is built is None. "
+                "Give the placeholder or Input its shape, or K.reshape the tensor."
+            ) from error
         node = Node(self, arguments, specs, results)
         node.many = many
         return list(node.outputs) if many else node.outputs[0]
+
+    def _has_open_sizes(self, values: list[Any]) -> bool:
+        listed = [v for value in values for v in (value if isinstance(value, (list, tuple)) else (value,))]
+        return any(isinstance(v, SymbolicTensor) and None in v.shape for v in listed)
 
     def _describe(self, values: list[Any]) -> str:
         parts = []
@@ -279,12 +290,11 @@ def as_tensor(value: Any, dtype: str | None = None) -> SymbolicTensor:
     elif dtype is None and isinstance(value, (list, tuple)):
         array = np.asarray(value)
         dtype = {"f": settings.floatx, "i": "int32"}.get(array.dtype.kind)
-    if not isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic)):
-        value = to_array(value)
-    array = np.asarray(value)
+    plain = isinstance(value, (bool, int, float, list, tuple, np.ndarray, np.generic))
+    array = np.asarray(value) if plain else to_array(value)
     if array.dtype.kind not in "fiub":
         raise DTypeError(
-            f"a tensor cannot be made of {type(value).__name__} with elements of type {array.dtype}."
+            f"a tensor cannot be made of {type(value).__name__} with elements of type {array.dtype}; give numbers."
         )
     return Constant(array, dtype)
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, GraphError, ShapeError
+from ..errors import ArgumentError, GraphError, ShapeError, SymbolicTensorError
 from ..kernel.context import current_device, current_engine_name
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
@@ -42,7 +42,10 @@ class Function:
         self.inputs = list(inputs or ())
         for item in self.inputs:
             if not isinstance(item, SymbolicTensor):
-                raise ArgumentError(f"inputs of a function are symbolic tensors; {item!r} was given.")
+                raise SymbolicTensorError(
+                    f"inputs of a function are symbolic tensors; {type(item).__name__} was given. Make a placeholder "
+                    "with K.placeholder, and give the array when you call the function."
+                )
         self.updates = [as_update(u) for u in updates or ()]
         self.updates += [o for o in listed if isinstance(o, Update)]  # fetching an update performs it
         self.outputs = [o.value if isinstance(o, Update) else as_tensor(o) for o in listed]
@@ -63,7 +66,11 @@ class Function:
     def _compile(self) -> None:
         wanted = [*self.outputs, *(u.value for u in self.updates)]
         leaves = leaves_of(wanted)
-        name = self._backend or bound_backend(leaves) or current_engine_name()
+        name = (
+            self._backend
+            or bound_backend([*leaves, *(u.variable for u in self.updates)])
+            or current_engine_name()
+        )
         engine = engine_named(name)
         givens, updates = dict(self.givens), list(self.updates)
         if RANDOM_COUNTER in leaves and RANDOM_COUNTER not in givens:
@@ -142,7 +149,7 @@ def check_fits(tensor: SymbolicTensor, given: Sequence[int | None]) -> None:
 def fed(tensor: SymbolicTensor, value: Any) -> np.ndarray:
     """`value` as an array for `tensor`. Raises ShapeError where rank or size do not fit."""
     if isinstance(value, SymbolicTensor):
-        raise ArgumentError(
+        raise SymbolicTensorError(
             f"{tensor.name!r} is fed the symbolic tensor {value!r}; give an array. K.eval makes one of it."
         )
     wanted = numpy_dtype(tensor.dtype)
@@ -225,7 +232,8 @@ def _concrete(value: Any, engine: Any) -> Any:
         return value
     if isinstance(value, (bool, int, float, list, tuple)):
         return as_tensor(value).value  # type: ignore[attr-defined]
-    return to_array(value)
+    array = to_array(value)
+    return array if array.dtype.kind in "fiub" else as_tensor(value)  # which says what is wrong with it
 
 
 def _signature(value: Any, engine: Any) -> Any:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .. import dtypes
-from ..errors import GraphError, Unsupported
+from ..errors import GraphError, SymbolicTensorError, Unsupported
 from ..shapes import broadcast
 from .declare import Operation, as_tensor, cast_to, operation
 from .graph import dependents, inputs_of, nodes_between
@@ -56,6 +56,12 @@ def gradients(
 ) -> list[SymbolicTensor | None]:
     """d sum(ys * seeds) / dx for each of `xs`, None where no y depends on it. Symbolic; any order."""
     ys = list(ys) if isinstance(ys, (list, tuple)) else [ys]
+    for tensor in [*ys, *xs]:
+        if not isinstance(tensor, SymbolicTensor):
+            raise SymbolicTensorError(
+                f"gradients are of symbolic tensors by symbolic tensors; {type(tensor).__name__} was given. For a "
+                "function of arrays use kcore.grad(function)(array)."
+            )
     for y in ys:
         if not dtypes.is_float(y.dtype):
             raise GraphError(f"gradient of {y!r} asked for; only floating types have one.")

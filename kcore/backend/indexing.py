@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import ArgumentError, ShapeError, Unsupported
 from ..kernel.config import settings
-from ..shapes import describe, merge_dimension, normalize_axis, same_first
+from ..shapes import describe, merge_dimension, normalize_axes, normalize_axis, same_first
 from .comparison import equal, less, where
 from .declare import Tensor, Tensors, as_tensor, composite, primitive
 from .elementwise import cast, product
@@ -77,6 +77,8 @@ def along(x, axis, begin, end, step=1):
 
 
 def _joined(tensors, axis=-1):
+    if not tensors:
+        raise ArgumentError("there is no tensor to join; at least one is needed.")
     first = tensors[0]
     axis = normalize_axis(axis, first.ndim)
     result = list(first.shape)
@@ -151,7 +153,12 @@ def _(g, out, x, paddings, value):
     return slice(g, begin, end, (1,) * len(begin))
 
 
-@primitive(shape=same_first, dtype=dtypes.same)
+def _turned(x, axes):
+    normalize_axes(axes, x.ndim)
+    return x.shape
+
+
+@primitive(shape=_turned, dtype=dtypes.same)
 def reverse(x: Tensor, axes):
     """`x` turned round along `axes` (a number or several). Same shape."""
     return np.flip(x, axes)
@@ -250,6 +257,8 @@ def argsort(x: Tensor, axis=-1, descending=False):
 @composite
 def stack(tensors: Tensors, axis=0):
     """Tensors of one shape as slices along a new axis at `axis`."""
+    if not tensors:
+        raise ArgumentError("there is no tensor to stack; at least one is needed.")
     return concatenate([expand_dims(t, axis) for t in tensors], axis)
 
 

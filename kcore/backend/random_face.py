@@ -10,6 +10,7 @@ from ..dtypes import canonical
 from ..kernel.config import settings
 from .declare import operation
 from .random_state import draw_seed, make_key
+from .values import known_sizes
 from .variables import Variable
 
 
@@ -67,7 +68,7 @@ def random_uniform_variable(
 ) -> Variable:
     """A variable of `shape`, uniform in [low, high)."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
-    return Variable(state.uniform(low, high, tuple(shape)), _type(dtype), name)
+    return Variable(state.uniform(low, high, known_sizes("a variable", shape)), _type(dtype), name)
 
 
 def random_normal_variable(
@@ -75,4 +76,4 @@ def random_normal_variable(
 ) -> Variable:
     """A variable of `shape`, normal with mean `mean` and standard deviation `scale`."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
-    return Variable(state.normal(mean, scale, tuple(shape)), _type(dtype), name)
+    return Variable(state.normal(mean, scale, known_sizes("a variable", shape)), _type(dtype), name)

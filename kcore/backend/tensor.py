@@ -116,18 +116,37 @@ class SymbolicTensor:
 
     def __bool__(self) -> bool:
         raise SymbolicTensorError(
-            f"{self!r} has no truth value yet. Use K.switch for a branch, K.eval to get a number."
+            f"{self!r} has no truth value yet. Use K.switch for a branch, {self._to_get_numbers} to get a number."
         )
 
     def __array__(self, *args: Any, **kwargs: Any) -> np.ndarray:
         raise SymbolicTensorError(
             f"{self!r} holds no numbers, so NumPy cannot use it. Use functions of kcore.backend on it, or "
-            "K.eval / K.function to get an array."
+            f"{self._to_get_numbers} to get an array."
+        )
+
+    _to_get_numbers = "K.eval / K.function"
+
+    def __format__(self, spec: str) -> str:
+        if spec:
+            raise SymbolicTensorError(
+                f"{self!r} holds no number yet, so it cannot be written as {spec!r}. Use {self._to_get_numbers}."
+            )
+        return str(self)
+
+    def __setitem__(self, key: Any, value: Any) -> None:
+        raise SymbolicTensorError(
+            f"parts of {self!r} cannot be set: tensors do not change. Make a new one, with K.switch or K.concatenate; "
+            "of a variable K.update makes the next value."
         )
 
     def __iter__(self) -> Any:
         if not self.shape or self.shape[0] is None:
-            raise SymbolicTensorError(f"{self!r} cannot be iterated over: its first dimension is not known.")
+            why = "its first dimension is not known" if self.shape else "it has no dimension"
+            raise SymbolicTensorError(
+                f"{self!r} cannot be iterated over: {why}. Use K.map_fn, K.foldl or K.rnn, or give the placeholder a "
+                "shape."
+            )
         return (self[i] for i in range(self.shape[0]))
 
     def __len__(self) -> int:
@@ -136,7 +155,7 @@ class SymbolicTensor:
         return self.shape[0]
 
     def __float__(self) -> float:
-        raise SymbolicTensorError(f"{self!r} holds no number yet. Use K.eval or K.function.")
+        raise SymbolicTensorError(f"{self!r} holds no number yet. Use {self._to_get_numbers}.")
 
     __int__ = __index__ = __float__  # type: ignore[assignment]
 

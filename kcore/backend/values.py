@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import ArgumentError, SymbolicTensorError
+from ..errors import ArgumentError, ShapeError, SymbolicTensorError
 from ..kernel.config import settings
-from ..shapes import Shape, as_shape, size_of
+from ..shapes import Shape, as_shape, describe, size_of
 from .declare import as_tensor, operation, to_array
 from .function import evaluate, forget_prepared
 from .sparse import parts_of, sparse_placeholder, sparse_variable
@@ -42,7 +42,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     """A symbolic tensor with a fixed value, spread to `shape` if that is given; dtype floatx unless given."""
     array = np.asarray(value, numpy_dtype(_dtype(dtype)))
     if shape is not None:
-        shape = tuple(shape)
+        shape = known_sizes("constant", shape)
         array = np.full(shape, array) if array.ndim == 0 else np.broadcast_to(array, shape)
     return Constant(array, _dtype(dtype), name)
 
@@ -65,6 +65,17 @@ def placeholder(
     return Placeholder(sizes, _dtype(dtype), name)
 
 
+def known_sizes(what: str, shape: Any) -> tuple[int, ...]:
+    """`shape` as numbers. Raises ShapeError where one is not known."""
+    sizes = tuple(shape)
+    if any(d is None or d < 0 for d in sizes):
+        raise ShapeError(
+            f"{what}: shape {describe(sizes)} was asked for; all sizes must be known. For the shape of another tensor "
+            "use K.zeros_like, K.ones_like, or K.shape(x) as the shape."
+        )
+    return tuple(int(d) for d in sizes)
+
+
 def zeros(shape: Any, dtype: Any = None, name: str | None = None) -> Any:
     """A variable of zeros; a plain tensor where part of the shape is symbolic."""
     return _filled(0, shape, dtype, name)
@@ -80,12 +91,12 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None) -> Any:
     symbolic = isinstance(shape, SymbolicTensor) or any(isinstance(s, SymbolicTensor) for s in shape)
     if symbolic:
         return operation("broadcast_to")(as_tensor(value, dtype), shape)
-    return Variable(np.full(tuple(shape), value, numpy_dtype(dtype)), dtype, name)
+    return Variable(np.full(known_sizes("zeros or ones", shape), value, numpy_dtype(dtype)), dtype, name)
 
 
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Variable:
     """A variable holding the identity matrix of `size` (a number, or a pair)."""
-    n, m = size if isinstance(size, (tuple, list)) else (size, size)
+    n, m = known_sizes("eye", size if isinstance(size, (tuple, list)) else (size, size))
     return Variable(np.eye(n, m), _dtype(dtype), name)
 
 
@@ -158,14 +169,19 @@ def batch_get_value(ops: Sequence[Any]) -> list[np.ndarray]:
 
 
 def set_value(x: Variable, value: Any) -> None:
-    """Sets a variable at once. Raises ShapeError if the shape differs."""
+    """Sets a variable at once. Raises ShapeError if the shape differs, SymbolicTensorError if `x` is no variable."""
+    if not isinstance(x, Variable):
+        raise SymbolicTensorError(
+            f"set_value() takes a variable; {x!r} was given. Other tensors are computed: feed a placeholder through "
+            "K.function, or make the tensor with K.variable."
+        )
     x.assign_now(value)
 
 
 def batch_set_value(tuples: Sequence[tuple[Variable, Any]]) -> None:
     """Sets several variables at once: pairs (variable, array). Raises ShapeError where a shape differs."""
     for x, value in tuples:
-        x.assign_now(value)
+        set_value(x, value)
 
 
 def cast_to_floatx(x: Any) -> Any:

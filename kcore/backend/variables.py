@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import ShapeError
+from ..errors import ShapeError, SymbolicTensorError
 from ..kernel.context import current_device
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
@@ -48,6 +48,8 @@ class Variable(SymbolicTensor):
         self._array: np.ndarray | None = make(array, dtype=numpy_dtype(dtype))
         self._storage: Any = None
         self._engine: Any = None
+
+    _to_get_numbers = "K.get_value"
 
     # the engine's side --------------------------------------------------------------------------------------
     def storage(self, engine: Any) -> Any:
@@ -131,7 +133,9 @@ class Update:
 
     def __init__(self, variable: Variable, value: Any) -> None:
         if not isinstance(variable, Variable):
-            raise TypeError(f"only a variable can be updated; {variable!r} is none. Make it with K.variable.")
+            raise SymbolicTensorError(
+                f"only a variable can be updated; {variable!r} is none. Make it with K.variable."
+            )
         tensor = cast_to(as_tensor(value), variable.dtype)
         if len(tensor.shape) != len(variable.shape) or any(
             a is not None and b is not None and a != b

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, nullcontext
 from typing import Any
 
 import numpy as np
@@ -19,7 +19,7 @@ from ..backend.tensor import Placeholder, SymbolicTensor, numpy_dtype
 from ..backend.tensor import within as within_scope
 from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
-from ..errors import ArgumentError, DataError, ShapeError
+from ..errors import ArgumentError, DataError, KcoreError, ShapeError
 from ..shapes import describe
 from . import allocation
 from .naming import name_scope, scope_unless_open, weight_name
@@ -384,7 +384,8 @@ class Layer:
         for x in values:
             if not isinstance(x, SymbolicTensor):
                 raise ArgumentError(
-                    f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given."
+                    f"{self._told()}: symbolic tensors and arrays are mixed; {type(x).__name__} was given. "
+                    "Make a tensor of it with K.constant, or give arrays alone."
                 )
         with name_scope(self.name) if self._names_weights else nullcontext():
             outputs, masks_in, masks_out = self._apply(inputs, kwargs)
@@ -453,11 +454,29 @@ class Layer:
                     return self._called(inputs, arguments)
         tracing = recorder()
         if tracing is None:
-            return self.call(inputs, **arguments)
-        with tracing.within(self):
+            with self._named_in_errors():
+                return self.call(inputs, **arguments)
+        with tracing.within(self), self._named_in_errors():
             outputs = self.call(inputs, **arguments)
         tracing.called.extend((self, t) for t in to_list(outputs) if isinstance(t, SymbolicTensor))
         return outputs
+
+    @contextmanager
+    def _named_in_errors(self) -> Iterator[None]:
+        """An error within says in which layer, the innermost, it came up."""
+        try:
+            yield
+        except Exception as error:
+            if getattr(error, "_layer_named", False):
+                raise
+            if isinstance(error, KcoreError) and repr(self.name) not in str(error):
+                named: Any = type(error)(f"{self._told()}: {error}")
+                named._layer_named = True
+                raise named from error
+            if not isinstance(error, KcoreError) and hasattr(error, "add_note"):  # Python 3.11
+                error.add_note(f"in call() of {self._told()}")
+            error._layer_named = True  # type: ignore[attr-defined]
+            raise
 
     def _merge_shapes(self, outputs: list[Any], inputs: list[Any]) -> None:
         """Sizes that only the layer's own compute_output_shape knows are added to the inferred ones."""
