@@ -35,8 +35,6 @@ def run(options: argparse.Namespace) -> int:
 def load(text: str) -> Any:
     """The model in a file, or what `module:function` makes; modules are also looked for in the current folder."""
     if os.path.exists(text):
-        if not hasattr(models, "load_model"):
-            raise ArgumentError("this kcore cannot read models from files yet; give module:function.")
         return models.load_model(text)
     module, _, name = text.partition(":")
     if not name:

@@ -141,6 +141,11 @@ def target_shape(head: Head) -> Shape | None:
     return shape if name in SAME_SHAPE else None
 
 
+def takes_indices(head: Head) -> bool:
+    """Whether the loss also takes class indices without a last axis: its function says `takes_indices = True`."""
+    return bool(getattr(getattr(head.loss, "fn", head.loss), "takes_indices", False))
+
+
 def target_advice(head: Head) -> str:
     """What to do about a target that does not fit the loss."""
     if head.loss_name == "categorical_crossentropy":

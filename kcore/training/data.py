@@ -16,13 +16,17 @@ from .rows import Rows, part, reads_rows
 
 @dataclass(frozen=True)
 class Slot:
-    """What one array has to be: `kind` and `name` for messages, `shape` without the batch (None: any)."""
+    """What one array has to be: `kind` and `name` for messages, `shape` without the batch (None: any).
+
+    indices: the last axis may be left out, where it would hold one number, such as a class.
+    """
 
     kind: str
     name: str
     shape: Shape | None
     dtype: str
     advice: str = ""
+    indices: bool = False
 
     @property
     def title(self) -> str:
@@ -122,7 +126,8 @@ def _ranked(array: np.ndarray, slot: Slot) -> np.ndarray:
     if array.ndim == 1 and wanted != 1:
         return array[:, None]
     # class indices (batch, time) for an output (batch, time, classes)
-    if wanted == array.ndim + 1 and slot.kind == "target" and slot.shape is not None and slot.shape[-1] == 1:
+    indices = slot.shape is not None and slot.kind == "target" and (slot.indices or slot.shape[-1] == 1)
+    if wanted == array.ndim + 1 and indices:
         return array[..., None]
     return array
 

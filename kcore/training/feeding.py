@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import DataError
-from .compile import Compiled, target_advice, target_shape
+from .compile import Compiled, takes_indices, target_advice, target_shape
 from .data import (
     Slot,
     as_list,
@@ -102,7 +102,7 @@ def _targets(compiled: Compiled, y: Any) -> list[np.ndarray]:
             y = [v for v, n in zip(y, every, strict=True) if n in names]
     items = as_list(y, names, "target")
     return [
-        fitted(v, Slot("target", h.name, _loose(h), h.target.dtype, target_advice(h)))
+        fitted(v, Slot("target", h.name, _loose(h), h.target.dtype, target_advice(h), takes_indices(h)))
         for v, h in zip(items, heads, strict=True)
     ]
 

@@ -199,6 +199,11 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         assert told["passed"] is False and told["rows"][0]["state"] == "output"
         wide = ["--tolerance", "1000", "--data", "batch.npz", "--inference"]
         assert main(["compare", "acme_models:small", "--backends", "numpy,with_faults", *wide]) == 0
+        model = Sequential([L.Dense(2, activation="tanh", input_shape=(3,), name="stored")])
+        model.compile("sgd", "mse")
+        model.save("stored.h5")
+        assert main(["compare", "stored.h5", "--backends", "numpy,with_faults"]) == 1
+        assert "layer 'stored' (Dense) is the first" in " ".join(capsys.readouterr().out.split())
     for wrong in ("nothing.h5", "acme_models:large", "acme_nowhere:small"):
         assert main(["compare", wrong, "--backends", "numpy,numpy"]) == 2
     assert "acme_nowhere" in capsys.readouterr().err

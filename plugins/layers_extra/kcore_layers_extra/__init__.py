@@ -32,4 +32,4 @@ def kcore_losses() -> list[LossSpec]:
 
 @hookimpl
 def kcore_activations() -> list[ActivationSpec]:
-    return [ActivationSpec(n, f"{__name__}.units:{n}") for n in ("gelu", "mish")]
+    return [ActivationSpec("gelu", f"{__name__}.units:gelu")]

@@ -73,8 +73,7 @@ class NTMCell(ExtraLayer):
         w = gate * K.softmax(strength * alike) + (1 - gate) * before
         back, ahead = K.concatenate([w[:, 1:], w[:, :1]]), K.concatenate([w[:, -1:], w[:, :-1]])
         w = shift[:, 0:1] * back + shift[:, 1:2] * w + shift[:, 2:3] * ahead
-        w = K.exp(sharpness * K.log(w + 1e-8))
-        return w / K.sum(w, axis=-1, keepdims=True)
+        return K.softmax(sharpness * K.log(w + 1e-8))  # w ** sharpness, divided by the sum: nothing underflows
 
 
 class MemoryNetwork(ExtraLayer):

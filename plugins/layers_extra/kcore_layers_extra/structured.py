@@ -13,7 +13,7 @@ def _maker(tensor, kind):
     if not isinstance(layer, kind):
         raise ArgumentError(
             f"the loss of {kind.__name__} needs its output as y_pred; the model's output is of {layer!r}. "
-            f"End the model with {kind.__name__}."
+            f"End the model with {kind.__name__}, the layer itself: not a model that ends with it."
         )
     return layer
 
@@ -23,9 +23,10 @@ class CRF(ExtraLayer):
 
     (batch, time, features) -> potentials e (batch, time, tags), e = x W + b. A path y has the score
     s(y) = a[y_0] + sum_t e_t[y_t] + sum_{t>0} A[y_{t-1}, y_t]; the loss "crf_loss" is log sum exp s - s(y_true) per
-    sequence, with y_true (batch, time, 1) or one-hot; the method `loss` takes (batch, time) too. `decode` gives the
-    best path (Viterbi).
-    Masked steps, at the end of a sequence, count in neither.
+    sequence, with y_true (batch, time) or (batch, time, 1) of tags, or one-hot (batch, time, tags). `decode` gives the
+    best path (Viterbi). Masked steps, at the end of a sequence, count in neither.
+
+    The loss has to know the layer, so the model must end with it, not with a model or an activation after it.
     """
 
     settings = ("tags",)
@@ -119,6 +120,9 @@ def crf_loss(y_true, y_pred):
     layer = _maker(y_pred, CRF)
     mask = layer.get_input_mask_at(y_pred._keras_history[1])
     return layer.loss(y_true, y_pred, mask)
+
+
+crf_loss.takes_indices = True  # targets (batch, time) get an axis of size 1
 
 
 class MDN(ExtraLayer):

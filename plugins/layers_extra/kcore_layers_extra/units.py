@@ -12,11 +12,6 @@ def gelu(x):
     return K.gelu(x)
 
 
-def mish(x):
-    """x tanh(log(1 + e^x)) (Misra 2019, arXiv:1908.08681)."""
-    return x * K.tanh(K.softplus(x))
-
-
 class _Element(ExtraLayer):
     """Element by element: the shape stays, the mask goes on."""
 
@@ -36,7 +31,7 @@ class Mish(_Element):
     """x tanh(log(1 + e^x)) (Misra 2019, arXiv:1908.08681). Any shape -> the same."""
 
     def call(self, inputs):
-        return mish(inputs)
+        return activations.get("mish")(inputs)
 
 
 class Swish(_Element):

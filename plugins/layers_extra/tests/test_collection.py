@@ -437,8 +437,10 @@ def test_crf_by_trying_every_path():
         np.testing.assert_allclose(losses[row], total - scores[tuple(tags[row, :length])], rtol=1e-4)
         assert tuple(best[row, :length]) == max(scores, key=scores.get)
     np.testing.assert_allclose(by_name, np.mean(losses), rtol=1e-4)
-    one_hot = model.evaluate(value, np.eye(3)[tags], verbose=0)
-    np.testing.assert_allclose(one_hot, np.mean(losses), rtol=1e-4)
+    for same in (np.eye(3)[tags], tags, tags.tolist()):
+        np.testing.assert_allclose(model.evaluate(value, same, verbose=0), np.mean(losses), rtol=1e-4)
+    history = model.fit(value, tags, validation_data=(value, tags), verbose=0).history
+    assert np.isfinite(history["val_loss"]).all()
 
 
 def test_mdn_loss_is_a_density():
