@@ -14,10 +14,11 @@ from ..errors import ArgumentError, DataError, NotCompiled
 from ..metrics import Metric
 from .compile import Arguments, Compiled, assemble
 from .custom import CustomSteps
+from .graph_face import GraphFace
 from .steps import Steps
 
 
-class Compiling(CustomSteps):
+class Compiling(GraphFace, CustomSteps):
     """Mixin for models: needs `inputs`, `outputs`, their names, weights, `losses`, `updates`."""
 
     _arguments: Arguments | None = None  # what compile() got
