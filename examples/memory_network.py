@@ -1,7 +1,7 @@
 """A memory network answers questions about short stories.
 
 python examples/memory_network.py
-python examples/memory_network.py --facts 2 --stories 10000 --epochs 60
+python examples/memory_network.py --facts 2 --stories 10000 --epochs 40
 
 The stories are made here, by the grammar of the bAbI tasks 1 and 2 (Weston et al. 2015, arXiv:1502.05698): people go
 from place to place, with --facts 2 they also carry things about, and the question needs that many of the sentences.

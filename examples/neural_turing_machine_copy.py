@@ -84,7 +84,7 @@ def main(arguments=None):
     parser.add_argument("--slots", type=int, default=40, help="slots of the memory (default: 40)")
     parser.add_argument("--width", type=int, default=10, help="numbers in each slot (default: 10)")
     parser.add_argument("--batch", type=int, default=16, help="sequences in a batch (default: 16)")
-    parser.add_argument("--rate", type=float, default=3e-3, help="learning rate (default: 0.003)")
+    parser.add_argument("--rate", type=float, default=0.01, help="learning rate (default: 0.01)")
     parser.add_argument("--seed", type=int, default=0, help="for weights and data (default: 0)")
     options = parser.parse_args(arguments)
 

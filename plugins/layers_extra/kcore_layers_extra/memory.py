@@ -73,7 +73,9 @@ class NTMCell(ExtraLayer):
         w = gate * K.softmax(strength * alike) + (1 - gate) * before
         back, ahead = K.concatenate([w[:, 1:], w[:, :1]]), K.concatenate([w[:, -1:], w[:, :-1]])
         w = shift[:, 0:1] * back + shift[:, 1:2] * w + shift[:, 2:3] * ahead
-        return K.softmax(sharpness * K.log(w + 1e-8))  # w ** sharpness, divided by the sum: nothing underflows
+        return K.softmax(
+            sharpness * K.log(w + 1e-8)
+        )  # w ** sharpness, divided by the sum: nothing underflows
 
 
 class MemoryNetwork(ExtraLayer):

@@ -7,7 +7,8 @@ from kcore_layers_extra import LAYERS
 import kcore
 from kcore import backend as K
 from kcore import layers
-from kcore.models import Model
+from kcore.kernel.context import engine
+from kcore.models import Model, load_model
 
 RNG = np.random.default_rng
 
@@ -341,6 +342,25 @@ def test_formula_shape_and_config(name):
     again.set_weights(weights)
     np.testing.assert_allclose(again.predict(arrays if len(arrays) > 1 else arrays[0]), got, atol=1e-6)
     assert again.layers[-1].get_config() == model.layers[-1].get_config()
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_files(name, tmp_path):
+    model, arrays, _ = built(name)
+    path = str(tmp_path / "model.h5")
+    model.save(path)
+    again = load_model(path, compile=False)
+    x = arrays if len(arrays) > 1 else arrays[0]
+    np.testing.assert_allclose(again.predict(x), model.predict(x), atol=1e-6)
+    assert type(again.layers[-1]) is type(model.layers[-1])
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_the_engine_agrees_with_the_reference_forward_and_backward(name):
+    model, arrays, _ = built(name)
+    for training in (True, False):
+        found = kcore.compare(model, ["numpy", engine()], arrays, training=training)
+        assert found.passed, found.verdict
 
 
 @pytest.mark.parametrize("name", CASES)
