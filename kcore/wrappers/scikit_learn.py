@@ -19,8 +19,8 @@ from ..backend import floatx, set_seed
 from ..errors import ArgumentError, nearest
 from ..layers import Dense
 from ..models import Model, Sequential
-from ..models.model import model_from_config
 from ..objects import config_of
+from ..saving.models import model_from_config
 from ..utils import to_categorical
 
 FOUND = ("n_features", "n_classes", "n_outputs")  # what `build_fn` may ask for, found in the data
