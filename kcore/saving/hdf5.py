@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zlib
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -13,13 +14,17 @@ from . import keras3_tree
 from .atomic import writing
 from .formats import ModelFormat
 from .gate import config_from_json
-from .hdf5_gate import Checked, _Tree, h5py, is_hdf5, opened
+from .hdf5_gate import DAMAGED, Checked, _Tree, checksum, h5py, is_hdf5, opened
 from .restoring import groups_of, made_by, model_from, snapshot_of
 from .snapshot import Group, Snapshot
 from .weights import OwnWeights, Plan, plan_by_name, plan_in_order
 
 # An attribute of more bytes does not fit into an object's header: it is divided into name0, name1, ...
 HEADER_LIMIT = 64512
+
+
+# Checksums of texts and arrays beside them, which Keras does not look at. A file without them is read all the same.
+CHECKSUMS = "kcore_crc32"
 
 
 # writing ----------------------------------------------------------------------------------------------------
@@ -54,12 +59,15 @@ def _fill(root: Any, snapshot: Snapshot, whole: bool) -> None:
     if not whole:
         write_layers(root, snapshot.layers, snapshot.made_by)
         return
-    root.attrs["model_config"] = _long_text(json.dumps(snapshot.architecture))
+    texts = [json.dumps(snapshot.architecture), *snapshot.made_by.values()]
+    root.attrs["model_config"] = _long_text(texts[0])
     write_layers(root.create_group("model_weights"), snapshot.layers, snapshot.made_by)
     if snapshot.training is not None:
-        root.attrs["training_config"] = _long_text(json.dumps(snapshot.training))
+        texts.append(json.dumps(snapshot.training))
+        root.attrs["training_config"] = _long_text(texts[-1])
         if snapshot.optimizer is not None:
             _write_arrays(root.create_group("optimizer_weights"), snapshot.optimizer)
+    root.attrs[CHECKSUMS] = checksum_of_texts(texts)
 
 
 def _long_text(text: str) -> Any:
@@ -73,14 +81,23 @@ def write_layers(group: Any, layers: Sequence[Group], about: Mapping[str, str]) 
     _write_names(group, "layer_names", [layer.name for layer in listed])
     for name, value in about.items():
         group.attrs[name] = np.bytes_(value.encode())
+    group.attrs[CHECKSUMS] = checksum_of_texts([*about.values(), *(layer.name for layer in listed)])
     for layer in layers:
         _write_arrays(group.create_group(layer.name), layer)
 
 
 def _write_arrays(group: Any, layer: Group) -> None:
     _write_names(group, "weight_names", list(layer.weight_names))
+    checksums = [checksum_of_texts(layer.weight_names)]
     for name, array in zip(layer.weight_names, layer.arrays):
-        group.create_dataset(name, data=np.asarray(array))
+        values = np.ascontiguousarray(np.asarray(array))
+        group.create_dataset(name, data=values.reshape(array.shape))
+        checksums.append(checksum(values))
+    group.attrs[CHECKSUMS] = np.array(checksums, "uint32")
+
+
+def checksum_of_texts(texts: Sequence[str]) -> np.uint32:
+    return np.uint32(zlib.crc32("\0".join(texts).encode("utf-8")))
 
 
 def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
@@ -121,9 +138,10 @@ def snapshot_in(checked: Checked) -> Snapshot:
     if weights is None:
         raise FileRefused(f"{where}: holds no weights: there is no group 'model_weights'.")
     about = _about(root, weights)
-    architecture = config_from_json(config, where, "model_config")
     training = root.text("training_config")
     state = root.group("optimizer_weights")
+    _verify_texts(root, [config, *_own_about(root), *([] if training is None else [training])])
+    architecture = config_from_json(config, where, "model_config")
     return Snapshot(
         architecture=architecture,
         layers=_groups(weights),
@@ -144,12 +162,26 @@ def _about(*trees: _Tree) -> dict[str, str]:
     return found
 
 
+def _own_about(tree: _Tree) -> list[str]:
+    return [tree.text(name) or "" for name in ("keras_version", "backend")]
+
+
+def _verify_texts(tree: _Tree, texts: Sequence[str]) -> None:
+    """Raises FileRefused where a checksum is there and is another one."""
+    stored = tree.attributes.get(CHECKSUMS)
+    if stored is not None and np.atleast_1d(stored)[0] != checksum_of_texts(texts):
+        raise FileRefused(
+            f"{tree.where}: {tree.path or '/'}: its texts do not have their checksum. {DAMAGED}"
+        )
+
+
 def _groups(weights: _Tree) -> tuple[Group, ...]:
     names = weights.names("layer_names")
     if names is None:
         raise FileRefused(
             f"{weights.where}: {weights.path or '/'}: holds no weights of Keras: no 'layer_names'."
         )
+    _verify_texts(weights, [*_own_about(weights), *names])
     listed = [_group(n, _existing(weights, n)) for n in names]
     own = weights.groups.get(OwnWeights.name)
     if own is not None and OwnWeights.name not in names:
@@ -168,7 +200,14 @@ def _group(name: str, tree: _Tree) -> Group:
     names = tree.names("weight_names") or []
     if len(set(names)) != len(names):
         raise FileRefused(f"{tree.where}: {tree.path}: names a weight twice.")
-    return Group(name, tuple(names), tuple(tree.dataset(n) for n in names))
+    _verify_texts(tree, names)
+    arrays = tuple(tree.dataset(n) for n in names)
+    checksums = np.atleast_1d(tree.attributes.get(CHECKSUMS, np.zeros(0, "uint32")))
+    if CHECKSUMS in tree.attributes:
+        if len(checksums) != len(arrays) + 1:
+            raise FileRefused(f"{tree.where}: {tree.path}: has not one checksum for each array. {DAMAGED}")
+        arrays = tuple(a.with_checksum(int(c)) for a, c in zip(arrays, checksums[1:]))
+    return Group(name, tuple(names), arrays)
 
 
 def load_weights(

@@ -7,6 +7,7 @@ full. A file is opened once; it is closed with everything that was read lazily f
 from __future__ import annotations
 
 import os
+import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -62,14 +63,31 @@ def _size_of(group: Any) -> int:
         return 0
 
 
-class Stored:
-    """A dataset that passed the gate, read when it is needed."""
+DAMAGED = "It was damaged, or changed by hand; who changed it removes the attributes 'kcore_crc32' from it."
 
-    def __init__(self, dataset: Any, where: str) -> None:
-        self.dataset, self.where = dataset, where
+
+def checksum(array: np.ndarray) -> int:
+    """CRC-32 of the bytes of an array that lies in one piece."""
+    return zlib.crc32(array.reshape(-1).view("uint8")) if array.size else 0
+
+
+class Stored:
+    """A dataset that passed the gate, read when it is needed; `checksum` is compared then, if there is one."""
+
+    def __init__(self, dataset: Any, where: str, checksum: int | None = None) -> None:
+        self.dataset, self.where, self.checksum = dataset, where, checksum
         self.shape, self.dtype = tuple(dataset.shape), np.dtype(dataset.dtype)
 
+    def with_checksum(self, value: int) -> Stored:
+        return Stored(self.dataset, self.where, value)
+
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
+        made = self._read()
+        if self.checksum is not None and checksum(made) != self.checksum:
+            raise FileRefused(f"{self.where}: its values do not have their checksum. {DAMAGED}")
+        return made if dtype is None else made.astype(dtype, copy=False)
+
+    def _read(self) -> np.ndarray:
         made = np.empty(self.shape, self.dtype)
         if not made.size:
             return made
@@ -79,7 +97,7 @@ class Stored:
             raise FileRefused(
                 f"{self.where}: cannot be read, the file is damaged: {str(error)[:200]}"
             ) from error
-        return made if dtype is None else made.astype(dtype, copy=False)
+        return made
 
 
 class Checked:
