@@ -77,6 +77,8 @@ def made(
 ) -> Any:
     """The object of a config that is in Keras 2's words already."""
     try:
+        if config is None:
+            raise FileRefused(f"{where}: its config describes nothing.")
         if make is not None:
             return make(config, custom_objects)
         return objects.deserialize(family, config, custom_objects)

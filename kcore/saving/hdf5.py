@@ -97,7 +97,7 @@ def _write_arrays(group: Any, layer: Group) -> None:
 
 
 def checksum_of_texts(texts: Sequence[str]) -> np.uint32:
-    return np.uint32(zlib.crc32("\0".join(texts).encode("utf-8")))
+    return np.uint32(zlib.crc32("\0".join(texts).encode("utf-8", "surrogateescape")))
 
 
 def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:

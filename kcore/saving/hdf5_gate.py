@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -42,7 +42,7 @@ def opened(source: Any) -> Iterator[Checked]:
         except _READ_ERRORS as error:
             raise FileRefused(f"{where}: is damaged or no HDF5 file: {str(error)[:200]}") from error
         with root:
-            yield Checked(root, where, file_size(file) if hasattr(file, "seek") else 0)
+            yield Checked(root, where, file_size(file), file)
 
 
 @contextmanager
@@ -103,11 +103,14 @@ class Stored:
 class Checked:
     """A group of a file that was looked through: what is not plain was refused before anything was read."""
 
-    def __init__(self, group: Any, where: str, stored: int) -> None:
+    def __init__(self, group: Any, where: str, stored: int, file: Any = None) -> None:
         self.where = where
         self.tally = Tally(where, stored)
         try:
             self.tree = _Tree(group, "", self.tally, {}, 0)
+            if file is not None:
+                check_heaps(file, stored, sorted(self.tree.extents()), where)
+            self.tree.read_attributes()
         except FileRefused:
             raise
         except _READ_ERRORS as error:
@@ -125,7 +128,8 @@ class _Tree:
             raise refused(self.where, path, 11, "groups are nested too deeply", "max_depth")
         tally.count(path)
         _once(group.id, path, seen, self.where)
-        self.attributes = _attributes(group.id, self.where, path or "/")
+        self._id = group.id
+        self.attributes: dict[str, Any] = {}
         for raw in list(group.id):
             name = raw.decode("utf-8", "surrogateescape")
             inner = f"{path}/{name}"
@@ -139,10 +143,25 @@ class _Tree:
             elif isinstance(child, h5py.h5d.DatasetID):
                 _once(child, inner, seen, self.where)
                 tally.count(inner, _checked_dataset(child, self.where, inner))
-                _attributes(child, self.where, inner)
+                _check_attributes(child, self.where, inner)
                 self.datasets[name] = Stored(h5py.Dataset(child), f"{self.where}: {inner}")
             else:
                 raise refused(self.where, inner, 8, "is neither a group nor a dataset")
+
+    def read_attributes(self) -> None:
+        """Reads what groups have as attributes; those of datasets nobody asks for."""
+        told = self.path or "/"
+        for name in _check_attributes(self._id, self.where, told):
+            self.attributes[name] = h5py.AttributeManager(_Holder(self._id))[name]
+        for inner in self.groups.values():
+            inner.read_attributes()
+
+    def extents(self) -> Iterator[tuple[int, int]]:
+        """Where in the file the values of arrays are: (start, end)."""
+        for stored in self.datasets.values():
+            yield from _extents(stored.dataset.id)
+        for inner in self.groups.values():
+            yield from inner.extents()
 
     def group(self, path: str) -> _Tree | None:
         """The group at a path of names, None if there is none."""
@@ -252,8 +271,61 @@ def _check_chunks(
         raise refused(where, path, 9, f"declares {nbytes} bytes and does not store all of them")
 
 
-def _attributes(identifier: Any, where: str, path: str) -> dict[str, Any]:
-    found: dict[str, Any] = {}
+def _extents(dataset: Any) -> Iterator[tuple[int, int]]:
+    if dataset.get_create_plist().get_layout() == h5py.h5d.CHUNKED:
+        for i in range(dataset.get_num_chunks()):
+            chunk = dataset.get_chunk_info(i)
+            yield chunk.byte_offset, chunk.byte_offset + chunk.size
+    elif dataset.get_offset() is not None:
+        yield dataset.get_offset(), dataset.get_offset() + dataset.get_storage_size()
+
+
+_HEAP = b"GCOL"  # a collection of texts of variable length: HDF5's "global heap"
+_HEAP_HEADER = 16
+
+
+def check_heaps(file: Any, size: int, arrays: Sequence[tuple[int, int]], where: str) -> None:
+    """Goes through the heaps of texts of a file, between its arrays: a damaged one can keep the HDF5 library busy
+    without end. (HDF5 File Format Specification, III.E.)"""
+    start = 0
+    for begin, end in [*arrays, (size, size)]:
+        if begin > start:
+            _check_heaps_within(file, start, min(begin, size), size, where)
+        start = max(start, end)
+
+
+def _check_heaps_within(file: Any, start: int, end: int, size: int, where: str) -> None:
+    if end - start > budgets().max_config_bytes:
+        raise refused(where, "", 11, f"has {end - start} bytes beside its arrays", "max_config_bytes")
+    file.seek(start)
+    data = file.read(end - start)
+    at = data.find(_HEAP)
+    while at >= 0:
+        length = int.from_bytes(data[at + 8 : at + 16], "little")
+        if data[at + 4 : at + 5] == b"\1" and not _is_sound(data[at : at + length], length):
+            raise FileRefused(f"{where}: is damaged: its texts at byte {start + at} cannot be told apart.")
+        at = data.find(_HEAP, at + 4)
+
+
+def _is_sound(heap: bytes, length: int) -> bool:
+    if len(heap) != length or length < 4096:
+        return False
+    at = _HEAP_HEADER
+    while length - at >= _HEAP_HEADER:
+        index = int.from_bytes(heap[at : at + 2], "little")
+        size = int.from_bytes(heap[at + 8 : at + 16], "little")
+        if index == 0:  # what is free: up to the end
+            return size == length - at
+        step = _HEAP_HEADER + -(-size // 8) * 8
+        if size > length or at + step > length:
+            return False
+        at += step
+    return True
+
+
+def _check_attributes(identifier: Any, where: str, path: str) -> list[str]:
+    """The names of an object's attributes. Raises FileRefused unless all of them are numbers or texts."""
+    found: list[str] = []
     total = 0
     count = h5py.h5a.get_num_attrs(identifier)
     if count > budgets().max_members:
@@ -266,8 +338,7 @@ def _attributes(identifier: Any, where: str, path: str) -> dict[str, Any]:
             raise refused(
                 where, f"{path}@{name}", 11, f"brings attributes to {total} bytes", "max_attribute_bytes"
             )
-        holder = h5py.AttributeManager(_Holder(identifier))
-        found[name] = holder[name]
+        found.append(name)
     return found
 
 

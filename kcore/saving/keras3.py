@@ -13,7 +13,7 @@ from .dialects import KERAS_3, dialect_of
 from .formats import ModelFormat
 from .gate import config_from_json
 from .hdf5_gate import opened
-from .restoring import compiled, in_keras_2, sized
+from .restoring import check_is_built, compiled, in_keras_2, sized
 from .snapshot import Snapshot
 from .weights import Plan
 
@@ -62,6 +62,7 @@ def _model(
     words = in_keras_2(snapshot, custom_objects, compile, safe_mode)
     with sized(where, checked.tally.total):
         model = made("layers", words.architecture, custom_objects, where)
+    check_is_built(model, where, checked.tally.total)
     keras3_tree.plan(model, root, where).stream()
     if compile:
         _compile(model, root, words, custom_objects)

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import losses, metrics, objects, optimizers
-from ..errors import ArgumentError, CannotMap, KcoreError, WeightsMismatch
+from ..errors import ArgumentError, CannotMap, FileRefused, KcoreError, WeightsMismatch
 from ..layers.allocation import waiting_for_values
 from ..metrics import Metric
 from .configs import in_words_of_keras_2, made, plain, told_together
@@ -128,7 +128,9 @@ def in_keras_2(
 
 
 def check_is_built(model: Any, where: str, stored: int) -> None:
-    """Raises CannotMap for a model that cannot take its weights, since its config does not tell what it is built for."""
+    """Raises FileRefused for what is no model, CannotMap for one whose config does not tell what it is built for."""
+    if not hasattr(model, "_graph_nodes"):
+        raise FileRefused(f"{where}: its config describes {type(model).__name__}, which is no model.")
     if stored and not model.weights and not getattr(model, "inputs", None):
         raise CannotMap(
             f"{where}: its config does not tell the shape of the model's input (Keras 2.3.1 leaves out an InputLayer), so "
