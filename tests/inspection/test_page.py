@@ -7,7 +7,9 @@ PAGE = Path(__file__).resolve().parents[2] / "docs" / "inspecting.md"
 
 
 def test_the_programs_of_the_page_run(capsys):
-    programs = re.findall(r"^```python run\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
+    programs = re.findall(
+        r"^```python run\n(.*?)^```$", PAGE.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL
+    )
     names = {}
     for program in programs:
         exec(program, names)

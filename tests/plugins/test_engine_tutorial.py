@@ -47,6 +47,16 @@ def test_it_passes_the_training_level(installed, tmp_path):
     assert states["svd"] == "unsupported"
 
 
+def test_what_it_lacks_is_told_with_reasons(installed, tmp_path):
+    told = installed.run(
+        "-c",
+        "from kcore.testing.report import run\n"
+        "report = run('tally', only=['scan', 'svd', 'lstm_sequence', 'printed', 'cond'])\n"
+        "print(report.passed, sorted(report.unsupported))",
+    )
+    assert told.strip() == "True ['cond', 'lstm_sequence', 'scan', 'svd']"
+
+
 def test_it_does_what_the_page_says(installed):
     (program,) = pieces("engine.md")[1]
     assert "5 products of matrices" in installed.run("-c", program)

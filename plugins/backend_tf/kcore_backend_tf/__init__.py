@@ -5,7 +5,7 @@ from typing import Any
 
 from kcore.spi import BackendSpec, hookimpl
 
-KCORE_API = 1
+KCORE_API = 2
 __version__ = "0.1.0"
 
 
