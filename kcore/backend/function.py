@@ -17,7 +17,7 @@ from .graph import leaves_of
 from .program import Program
 from .random_state import RANDOM_COUNTER, draw_seed
 from .sparse import Parts, fed_entries
-from .tensor import Placeholder, SymbolicTensor, numpy_dtype
+from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
 from .variables import Update, Variable, as_update
 
 
@@ -187,6 +187,15 @@ def evaluate(tensor: Any) -> np.ndarray:
     if not isinstance(tensor, (SymbolicTensor, Update)):
         return to_array(tensor)
     return Function([], tensor, name="eval")([])
+
+
+def numbers_of(results: list[Any], given: Sequence[Any]) -> list[Any]:
+    """What a loop or branch made: computed at once where nothing it was given, or reads, is symbolic."""
+    if any(isinstance(v, SymbolicTensor) for v in given):
+        return results
+    if any(not isinstance(t, Constant) for t in leaves_of(results)):
+        return results
+    return Function([], results, name="loop", interpreted=True).native()
 
 
 # arrays through single operations ---------------------------------------------------------------------------

@@ -12,7 +12,7 @@ import numpy as np
 from ..errors import ArgumentError, ShapeError
 from .control import branch_of
 from .declare import Tensor, as_tensor, composite, operation
-from .function import Function
+from .function import Function, numbers_of
 from .gradients import gradients as _gradients
 from .tensor import Constant, Placeholder, SymbolicTensor
 from .values import at_clear_session
@@ -84,7 +84,7 @@ def switch(condition: Any, then_expression: Any, else_expression: Any) -> Any:
     rank = len(getattr(condition, "shape", ()))
     if rank == 0:
         if callable(then_expression) and callable(else_expression):
-            results = branch_of(condition, then_expression, else_expression)
+            results = numbers_of(branch_of(condition, then_expression, else_expression), [condition])
             return results[0] if len(results) == 1 else results
         made = [v() if callable(v) else v for v in (then_expression, else_expression)]
         return operation("where")(condition, *made)

@@ -8,6 +8,7 @@ from typing import Any
 from ..errors import ShapeError
 from .control import scan_function
 from .declare import as_tensor, operation
+from .function import numbers_of
 
 
 def _time_major(x: Any) -> Any:
@@ -30,7 +31,23 @@ def rnn(
     the output repeats the one before (zeros at first). Gives (last output (batch, ...), outputs
     (batch, time, ...), last states). With `go_backwards` outputs are in the order of processing.
     """
-    inputs = as_tensor(inputs)
+    given = [inputs, *initial_states, *(constants or []), *([] if mask is None else [mask])]
+    last, outputs, states = _rnn(
+        step_function, as_tensor(inputs), initial_states, go_backwards, mask, constants, unroll
+    )
+    last, outputs, *states = numbers_of([last, outputs, *states], given)
+    return last, outputs, states
+
+
+def _rnn(
+    step_function: Callable[..., Any],
+    inputs: Any,
+    initial_states: Sequence[Any],
+    go_backwards: bool,
+    mask: Any,
+    constants: Sequence[Any] | None,
+    unroll: bool,
+) -> tuple[Any, Any, list[Any]]:
     if inputs.ndim < 3:
         raise ShapeError(f"rnn(): inputs have shape {inputs.shape}; (batch, time, ...) is needed.")
     sequence = _time_major(inputs)
@@ -124,6 +141,7 @@ def map_fn(fn: Callable[..., Any], elems: Any, name: str | None = None, dtype: A
         return [], [operation("cast")(r, dtype) if isinstance(dtype, str) else r for r in results]
 
     _, outputs = scan_function(step, [as_tensor(r) for r in rows], [])
+    outputs = numbers_of(outputs, rows)
     return outputs if shape[0] else outputs[0]
 
 
@@ -138,6 +156,7 @@ def foldr(fn: Callable[..., Any], elems: Any, initializer: Any = None, name: str
 
 
 def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -> Any:
+    given = [elems, initializer]
     rows = as_tensor(elems)
     if initializer is None:
         initializer = rows[-1] if reverse else rows[0]
@@ -147,4 +166,4 @@ def _fold(fn: Callable[..., Any], elems: Any, initializer: Any, reverse: bool) -
         return [fn(states[0], slices[0])], []
 
     states, _ = scan_function(step, [rows], [as_tensor(initializer)], reverse)
-    return states[0]
+    return numbers_of(states, given)[0]
