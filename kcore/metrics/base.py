@@ -235,7 +235,7 @@ class Reduce(Metric):
     def result(self):
         if self.reduction == self.SUM:
             return self.total + 0.0
-        return safe_divide(self.total, self.count)  # 0 before anything was gathered
+        return self.total / self.count  # NaN before anything was gathered, as in Keras 2
 
 
 class Mean(Reduce):

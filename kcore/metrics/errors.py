@@ -3,7 +3,7 @@
 from .. import backend as K
 from .. import losses
 from ..losses import as_value, squeeze_or_expand_dimensions
-from .base import Mean, MeanMetricWrapper, safe_divide
+from .base import Mean, MeanMetricWrapper
 
 
 def cosine_proximity(y_true, y_pred, axis=-1):
@@ -33,7 +33,7 @@ class RootMeanSquaredError(Mean):
         return super().update_state(K.square(y_pred - y_true), sample_weight)
 
     def result(self):
-        return K.sqrt(safe_divide(self.total, self.count))
+        return K.sqrt(self.total / self.count)
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
