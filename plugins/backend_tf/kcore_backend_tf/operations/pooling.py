@@ -115,10 +115,27 @@ def avg_pool_gradient(g, x, size, strides, padding):
     return _back(made, size)
 
 
+def _volumes_of_half_in_single(pool):
+    """On CPUs TensorFlow's pooling over three dimensions knows no float16: it is done in float32."""
+
+    def run(*arguments):
+        first = arguments[0]
+        if first.dtype != tf.float16 or len(first.shape) != 5:
+            return pool(*arguments)
+        wide = [tf.cast(a, tf.float32) if tf.is_tensor(a) else a for a in arguments]
+        return tf.cast(pool(*wide), tf.float16)
+
+    return run
+
+
 FUSED = {
-    "max_pool": max_pool,
-    "avg_pool": avg_pool,
-    "max_pool_gradient": _with_places(False, tf.raw_ops.MaxPoolGrad, tf.raw_ops.MaxPool3DGrad),
-    "max_pool_selected": _with_places(True, tf.raw_ops.MaxPoolGradGrad, tf.raw_ops.MaxPool3DGradGrad),
-    "avg_pool_gradient": avg_pool_gradient,
+    "max_pool": _volumes_of_half_in_single(max_pool),
+    "avg_pool": _volumes_of_half_in_single(avg_pool),
+    "max_pool_gradient": _volumes_of_half_in_single(
+        _with_places(False, tf.raw_ops.MaxPoolGrad, tf.raw_ops.MaxPool3DGrad)
+    ),
+    "max_pool_selected": _volumes_of_half_in_single(
+        _with_places(True, tf.raw_ops.MaxPoolGradGrad, tf.raw_ops.MaxPool3DGradGrad)
+    ),
+    "avg_pool_gradient": _volumes_of_half_in_single(avg_pool_gradient),
 }

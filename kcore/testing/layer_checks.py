@@ -1,0 +1,365 @@
+"""What holds for every layer: configs and weights go round, shapes told are shapes computed, gradients are right, ...
+
+Each check takes a `LayerSample` and raises AssertionError where it finds something else than the sample promises. They
+run on the engine in use.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+
+from .. import backend as K
+from .. import layers
+from ..backend.tensor import SymbolicTensor
+from ..layers.base import Layer, to_list
+from .layer_samples import LayerSample
+
+# how far results may be from those in float64, relative to the largest
+CLOSE = {"float16": 2e-2, "float32": 2e-5, "float64": 1e-12}
+
+
+class Built:
+    """A sample's layer, called on placeholders, its weights set to fixed values."""
+
+    def __init__(
+        self,
+        sample: LayerSample,
+        layer: Any = None,
+        open_axes: Sequence[int] = (),
+        dtype: str | None = None,
+        masks: bool = False,
+    ) -> None:
+        self.sample = sample
+        self.layer = sample.make() if layer is None else layer
+        kind = "int32" if sample.integers is not None else dtype
+        self.inputs = [
+            layers.Input(batch_shape=(None, *_opened(s, open_axes)), dtype=kind) for s in sample.shapes
+        ]
+        self.masks = (
+            [K.placeholder((None, s[_steps(sample)]), dtype="float32") for s in sample.shapes]
+            if masks
+            else []
+        )
+        given = (
+            [_Masked()([x, m]) for x, m in zip(self.inputs, self.masks, strict=True)]
+            if masks
+            else self.inputs
+        )
+        result = self.layer(given[0] if len(given) == 1 else given)
+        self.outputs: list[Any] = to_list(result)
+        rng = np.random.default_rng(7)
+        self.layer.set_weights([_weight(rng, w) for w in self.layer.weights])
+
+    def run(
+        self, tensors: Sequence[Any], values: Sequence[np.ndarray], phase: int = 0, **kwargs: Any
+    ) -> list[Any]:
+        function = K.function([*self.inputs, *self.masks, K.learning_phase()], list(tensors), **kwargs)
+        return [np.asarray(v) for v in function([*values, phase])]
+
+    def __call__(self, values: Sequence[np.ndarray], phase: int = 0) -> list[Any]:
+        return self.run(self.outputs, values, phase)
+
+
+class _Masked(Layer):
+    """[x, m] -> x with the mask m (batch, steps), given as numbers."""
+
+    def call(self, inputs: Any) -> Any:
+        return K.identity(inputs[0])
+
+    def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        return K.cast(inputs[1], "bool")
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        return input_shape[0]
+
+
+def _opened(shape: tuple[int, ...], axes: Sequence[int]) -> tuple[int | None, ...]:
+    return tuple(None if axis in axes else size for axis, size in enumerate(shape, 1))
+
+
+def _weight(rng: Any, weight: Any) -> np.ndarray:
+    value = rng.uniform(-0.6, 0.6, weight.shape)
+    return np.abs(value) + 0.1 if "variance" in weight.name else value
+
+
+def _close(got: Sequence[Any], want: Sequence[Any], limit: float, what: str) -> None:
+    assert len(got) == len(want), f"{what}: {len(got)} results, {len(want)} expected"
+    for i, (a, b) in enumerate(zip(got, want, strict=True)):
+        a, b = np.asarray(a), np.asarray(b)
+        assert a.shape == b.shape, f"{what}: result {i} has shape {a.shape}, {b.shape} expected"
+        a, b = a.astype("float64"), b.astype("float64")
+        error = np.abs(a - b).max() / max(np.abs(b).max(), 1e-3) if b.size else 0.0
+        assert error <= limit, f"{what}: result {i} is off by {error:.2g} of its scale; {limit:g} allowed"
+
+
+@contextmanager
+def floatx(dtype: str) -> Iterator[None]:
+    """Layers made inside are of this type."""
+    before = K.floatx()
+    K.set_floatx(dtype)
+    try:
+        yield
+    finally:
+        K.set_floatx(before)
+
+
+# the checks ----------------------------------------------------------------------------------------------------
+def check_config(sample: LayerSample) -> None:
+    """A layer made from the config (as JSON has it) has the same config and computes the same."""
+    built = Built(sample)
+    config = built.layer.get_config()
+    text = json.dumps(config)
+    copy = type(built.layer).from_config(json.loads(text))
+    assert json.loads(json.dumps(copy.get_config())) == json.loads(text)
+    told = json.loads(json.dumps(layers.serialize(built.layer)))
+    again = layers.deserialize(told, {type(built.layer).__name__: type(built.layer)})
+    assert type(again) is type(built.layer)
+    assert json.loads(json.dumps(again.get_config())) == json.loads(text)
+    values = sample.inputs()
+    _close(Built(sample, copy)(values), built(values), 1e-6, "a layer of the same config")
+
+
+def check_weights(sample: LayerSample) -> None:
+    """Weights come back as they were set, in an order that another layer of the config takes; others are refused."""
+    built = Built(sample)
+    layer, values = built.layer, sample.inputs()
+    rng = np.random.default_rng(11)
+    given = [_weight(rng, w).astype("float32") for w in layer.weights]
+    layer.set_weights(given)
+    got = layer.get_weights()
+    assert [w.shape for w in got] == [w.shape for w in layer.weights]
+    for a, b in zip(got, given, strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert layer.count_params() == sum(w.size for w in given)
+    assert len({w.name for w in layer.weights}) == len(given), "two weights have one name"
+    other = Built(sample, type(layer).from_config(layer.get_config()))
+    other.layer.set_weights(got)
+    _close(other(values), built(values), 1e-6, "a layer with the same weights")
+    for wrong in ([*given, np.zeros(1)], [np.zeros((*w.shape, 2)) for w in given] or [np.zeros(2)]):
+        try:
+            layer.set_weights(wrong)
+        except ValueError:
+            continue
+        raise AssertionError("weights that do not fit were taken")
+
+
+def check_shapes(sample: LayerSample) -> None:
+    """The shapes told for known and for unknown sizes are those computed, and so are the values."""
+    values = sample.inputs()
+    known = Built(sample)
+    want = known(values)
+    for axes in ((), sample.open):
+        built = Built(sample, open_axes=axes)
+        told = _shape_list(built.layer.compute_output_shape(_one([K.int_shape(x) for x in built.inputs])))
+        symbolic = [K.int_shape(o) for o in built.outputs]
+        got = built(values)
+        assert [len(s) for s in told] == [a.ndim for a in got], (
+            f"told {told}, computed {[a.shape for a in got]}"
+        )
+        for shape, other, array in zip(told, symbolic, got, strict=True):
+            for size, second, real in zip(shape, other, array.shape, strict=True):
+                assert size in (None, real), f"told {shape}, computed {array.shape}"
+                assert second in (None, real), f"symbolic {other}, computed {array.shape}"
+            if not axes:
+                assert None not in (*shape[1:], *other[1:]), (
+                    f"sizes left open: told {shape}, symbolic {other}"
+                )
+        if axes:
+            _close(got, want, 1e-6, "with sizes unknown")
+    smaller = [v[:1] for v in values]
+    if not _has_fixed_batch(sample) and sample.training == "same":
+        _close(known(smaller), [w[:1] for w in want], 1e-5, "a batch of one")
+
+
+def _one(shapes: list[Any]) -> Any:
+    return shapes[0] if len(shapes) == 1 else shapes
+
+
+def _shape_list(told: Any) -> list[Any]:
+    return list(told) if isinstance(told, list) else [told]
+
+
+def _has_fixed_batch(sample: LayerSample) -> bool:
+    return "noise_shape" in sample.config
+
+
+def check_gradient(sample: LayerSample) -> None:
+    """Gradients with respect to inputs and weights agree with central differences along random directions (float64)."""
+    with floatx("float64"):
+        _check_gradient(sample)
+
+
+def _check_gradient(sample: LayerSample) -> None:
+    built = Built(sample, dtype="float64")
+    values, rng = sample.inputs(), np.random.default_rng(5)
+    shapes = [o.shape for o in built(values)]
+    total = sum(
+        K.sum(o * K.constant(rng.uniform(-1, 1, s), dtype="float64"))
+        for o, s in zip(built.outputs, shapes, strict=True)
+    )
+    weights = built.layer.trainable_weights
+    points = [] if sample.integers is not None else list(built.inputs)
+    if not points and not weights:
+        return
+    found = K.gradients(total, [*points, *weights])
+    assert all(g is not None for g in found), "no gradient for an input or a weight"
+    arrays = built.run(found, values)
+    value_of = K.function([*built.inputs, K.learning_phase()], [total])
+    start = [K.get_value(w) for w in weights]
+
+    def at(moved: Sequence[np.ndarray], step: float) -> float:
+        given = [v + step * d for v, d in zip(values, moved, strict=False)] if points else values
+        for w, v, d in zip(weights, start, moved[len(points) :], strict=True):
+            K.set_value(w, v + step * d)
+        return float(value_of([*given, 0])[0])
+
+    for part in (points, weights):
+        directions = [
+            rng.uniform(-1, 1, a.shape) if any(t is p for p in part) else np.zeros(a.shape)
+            for t, a in zip([*points, *weights], arrays, strict=True)
+        ]
+        if not part:
+            continue
+        step = 1e-6
+        slope = (at(directions, step) - at(directions, -step)) / (2 * step)
+        told = sum(float((a * d).sum()) for a, d in zip(arrays, directions, strict=True))
+        scale = max(1.0, sum(float(np.abs(a * d).sum()) for a, d in zip(arrays, directions, strict=True)))
+        assert abs(slope - told) <= 1e-6 * scale, f"gradient {told}, differences {slope}"
+
+
+def check_mask(sample: LayerSample) -> None:
+    """A mask is passed on, ended, made anew or refused, as the sample says; what it hides does not matter."""
+    if sample.mask == "refuses":
+        try:
+            Built(sample, masks=True)
+        except TypeError as error:
+            assert "mask" in str(error) and sample.class_name in str(error), str(error)
+            return
+        raise AssertionError("a mask was taken; TypeError expected")
+    built = Built(sample, masks=True)
+    values = sample.inputs()
+    masks = [np.ones((len(values[0]), s[_steps(sample)])) for s in sample.shapes]
+    for mask in masks:
+        mask[0, -1] = mask[1, 0] = 0.0
+    told = built.outputs[0]._keras_mask
+    if sample.mask == "ends":
+        assert told is None, "a mask is given on; none expected"
+    else:
+        assert isinstance(told, SymbolicTensor), "no mask is given on"
+        (got,) = built.run([told], [*values, *masks])
+        assert got.dtype == bool
+        if sample.mask == "passes":
+            np.testing.assert_array_equal(got, masks[0].astype(bool))
+    if sample.heeds:
+        hidden = [np.where(_along(m, v, _steps(sample)), v, 9.0) for m, v in zip(masks, values, strict=True)]
+        shown, other = (built([*v, *masks]) for v in (values, hidden))
+        rows = masks[0].astype(bool)
+        for a, b in zip(shown, other, strict=True):
+            kept = rows if a.ndim > 2 and a.shape[1] == rows.shape[1] else slice(None)
+            if sample.config.get("go_backwards"):
+                kept = rows[:, ::-1] if a.ndim > 2 else slice(None)
+            _close([b[kept]], [a[kept]], 1e-6, "with other values at masked steps")
+
+
+def _steps(sample: LayerSample) -> int:
+    """Where in an input's shape (without batch) the steps stand."""
+    return -1 if sample.config.get("data_format") == "channels_first" and len(sample.shapes[0]) == 2 else 0
+
+
+def _along(mask: np.ndarray, values: np.ndarray, steps: int) -> np.ndarray:
+    """The mask spread over values, as truth values."""
+    axes = [a for a in range(values.ndim) if a not in (0, steps + 1 if steps == 0 else values.ndim - 1)]
+    return np.expand_dims(mask > 0, tuple(axes))
+
+
+def check_data_format(sample: LayerSample) -> None:
+    """With the channels first a layer computes what it computes with the channels last."""
+    if sample.config.get("data_format") != "channels_first":
+        return
+    values = sample.inputs()
+    first = Built(sample)
+    got = first(values)
+    axis = sample.channels or 1
+    turned = tuple((*s[: axis - 1], *s[axis:], s[axis - 1]) for s in sample.shapes)
+    last = Built(_reshaped(sample.with_config(data_format="channels_last"), turned))
+    if sample.channels is None:
+        return
+    last.layer.set_weights(first.layer.get_weights())
+    want = last([np.moveaxis(v, axis, -1) for v in values])
+    back = [
+        w if w.ndim < values[0].ndim - (axis - 1) else np.moveaxis(w, -1, axis - values[0].ndim + w.ndim)
+        for w in want
+    ]
+    _close(got, back, 2e-5, "with the channels first")
+
+
+def _reshaped(sample: LayerSample, shapes: tuple[tuple[int, ...], ...]) -> LayerSample:
+    return replace(sample, shapes=shapes)
+
+
+def check_dtypes(sample: LayerSample) -> None:
+    """In each float type the results are of this type and near to those in float64."""
+    values = sample.inputs()
+    exact: list[Any] = []
+    for dtype in ("float64", "float32", "float16"):
+        layer = _with_dtype(sample, dtype)
+        built = Built(sample, layer, dtype=dtype)
+        assert {w.dtype for w in built.layer.weights} <= {dtype}, [w.dtype for w in built.layer.weights]
+        got = built(values)
+        assert {str(a.dtype) for a in got} == {dtype}, [str(a.dtype) for a in got]
+        exact = exact or got
+        _close(got, exact, CLOSE[dtype], dtype)
+
+
+def _with_dtype(sample: LayerSample, dtype: str) -> Any:
+    """The sample's layer, it and all within it being of a type."""
+
+    def typed(config: dict[str, Any]) -> dict[str, Any]:
+        return {**{k: nested(v) for k, v in config.items()}, "dtype": dtype}
+
+    def nested(value: Any) -> Any:
+        if isinstance(value, dict) and "class_name" in value:
+            inner = value["config"]
+            return {**value, "config": typed(inner) if isinstance(inner, dict) else inner}
+        return [nested(v) for v in value] if isinstance(value, list) else value
+
+    return sample.make(**typed(sample.config))
+
+
+def check_training(sample: LayerSample) -> None:
+    """Training is as inference, or random, or uses and gathers the batch's statistics, as the sample says."""
+    built = Built(sample)
+    values = sample.inputs(batch=3)
+    updates = built.layer.updates
+    function = K.function([*built.inputs, K.learning_phase()], built.outputs, updates=updates)
+    quiet = [np.asarray(v) for v in function([*values, 0])]
+    _close(
+        function([*values, 0]), quiet, 1e-7 if sample.training != "statistics" else np.inf, "inference, again"
+    )
+    before = built.layer.get_weights()
+    loud = [np.asarray(v) for v in function([*values, 1])]
+    if sample.training == "same":
+        _close(loud, quiet, 1e-6, "training")
+        assert not updates
+        return
+    assert not np.allclose(loud[0], quiet[0], atol=1e-3), "training gives what inference gives"
+    if sample.training == "random":
+        assert not np.allclose(function([*values, 1])[0], loud[0], atol=1e-3), "the same numbers twice"
+        return
+    trained = {id(w) for w in built.layer.trainable_weights}
+    for weight, old in zip(built.layer.weights, before, strict=True):
+        new = K.get_value(weight)
+        kept = id(weight) in trained or not built.layer.trainable
+        assert np.array_equal(new, old) == kept, f"{weight.name} after an update"
+
+
+CHECKS: dict[str, Callable[[LayerSample], None]] = {
+    "config": check_config, "weights": check_weights, "shapes": check_shapes, "gradient": check_gradient,
+    "mask": check_mask, "data_format": check_data_format, "dtypes": check_dtypes, "training": check_training,
+}  # fmt: skip
