@@ -118,12 +118,10 @@ def avg_pool_gradient(g, x, size, strides, padding):
 def _volumes_of_half_in_single(pool):
     """On CPUs TensorFlow's pooling over three dimensions knows no float16: it is done in float32."""
 
-    def run(*arguments):
-        first = arguments[0]
-        if first.dtype != tf.float16 or len(first.shape) != 5:
-            return pool(*arguments)
-        wide = [tf.cast(a, tf.float32) if tf.is_tensor(a) else a for a in arguments]
-        return tf.cast(pool(*wide), tf.float16)
+    def run(*tensors, **attributes):
+        if tensors[0].dtype != tf.float16 or len(tensors[0].shape) != 5:
+            return pool(*tensors, **attributes)
+        return tf.cast(pool(*(tf.cast(t, tf.float32) for t in tensors), **attributes), tf.float16)
 
     return run
 
