@@ -13,6 +13,8 @@ from ..kernel.flat import FlatProgram, Instruction, TensorSpec
 from .declare import as_tensor
 from .gradients import GRADIENTS, connected, expand_gradients
 from .graph import inputs_of, leaves_of, nodes_between, rebuild, substitute
+from .simplify import Simplifier
+from .sizes import KnownSizes
 from .tensor import Constant, Node, Placeholder, SymbolicTensor, scope
 from .variables import Update, Variable
 
@@ -37,13 +39,19 @@ class Opened:
 
 @dataclass
 class Program:
-    """What a call computes: inputs, outputs, updates, and values fixed for it (`givens`: tensor -> tensor)."""
+    """What a call computes: inputs, outputs, updates, and values fixed for it (`givens`: tensor -> tensor).
+
+    rows_together: the unknown first sizes of the inputs are one and the same, the rows of a batch.
+    simplified: nodes that change nothing are left out.
+    """
 
     inputs: Sequence[SymbolicTensor]
     outputs: Sequence[SymbolicTensor]
     updates: Sequence[Update] = ()
     givens: Mapping[SymbolicTensor, Any] = field(default_factory=dict)
     name: str = "program"
+    rows_together: bool = False
+    simplified: bool = True
 
     def lower(self, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
         """The flat program for `engine`; `opened` is filled with the composites that were opened.
@@ -154,12 +162,16 @@ class _Flattener:
         self.variables: dict[int, Variable] = {}
         self.instructions: list[Instruction] = []
         self._shared: dict[Any, tuple[int, ...]] = {}
+        sizes = KnownSizes(program.inputs, program.rows_together)
+        self.simplifier = Simplifier(sizes) if program.simplified else None
+        self._results: set[SymbolicTensor] = set()
 
     def flatten(self, wanted: list[SymbolicTensor]) -> FlatProgram:
         program = self.program
         inputs = tuple(self._new(t) for t in program.inputs)
         for tensor, slot in zip(program.inputs, inputs, strict=True):
             self.slots[tensor] = slot
+        self._results = set(wanted)
         self._visit(wanted)
         slots = [self.slots[t] for t in wanted]
         n = len(program.outputs)
@@ -215,8 +227,10 @@ class _Flattener:
             if opened is not None:
                 for outer, inner in zip(node.outputs, opened, strict=True):
                     self.slots[outer] = self.slots[inner]
+                    if self.simplifier is not None:
+                        self.simplifier.is_alias(outer, inner)
                 self._note(node)
-            else:
+            elif not self._left_out(node):
                 self._emit(node)
             stack.pop()
 
@@ -238,6 +252,19 @@ class _Flattener:
         else:
             reason = f"engine {engine.name!r} has no fused form of it"
         self.opened.append(Opened(node.scope, node.op.name, reason))
+
+    def _left_out(self, node: Node) -> bool:
+        """Whether the node's result is one of the tensors that it reads: then it gets that one's slot.
+
+        Not for what the program gives back, which must not be the caller's own array.
+        """
+        if self.simplifier is None or node.op is GRADIENTS:
+            return False
+        equal = self.simplifier.equal(node)
+        if equal is None or node.outputs[0] in self._results:
+            return False
+        self.slots[node.outputs[0]] = self.slots[equal]
+        return True
 
     def _leaf(self, tensor: SymbolicTensor) -> None:
         if isinstance(tensor, Constant):

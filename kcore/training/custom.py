@@ -203,7 +203,7 @@ def traced(
             watched += [(f"the log {n!r}", None, t) for n, t in zip(logs, values, strict=True)]
             result, updates = guard.around(values, updates, watched)
             outputs = [result]
-    program = Program(fed, outputs, updates, name=f"{model.name}_{HOOKS[mode]}")
+    program = Program(fed, outputs, updates, name=f"{model.name}_{HOOKS[mode]}", rows_together=True)
     return program, known
 
 

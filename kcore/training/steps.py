@@ -163,6 +163,7 @@ class Steps:
             updates=updates,
             givens=givens,
             name=f"{model.name}_{'train' if training else 'test'}_step",
+            rows_together=True,
         )
 
     def prepare_training(self, compiled: Compiled) -> list[Update]:
@@ -183,6 +184,7 @@ class Steps:
             updates=[as_update(u) for u in model.state_updates],
             givens=self._givens(0),
             name=f"{model.name}_predict_step",
+            rows_together=True,
         )
 
 

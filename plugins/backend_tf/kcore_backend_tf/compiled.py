@@ -142,6 +142,7 @@ class Compiled:
                     batch = [tf.gather(d, chosen) for d in data]
                 else:
                     batch = [d[start : start + size] for d in data]
+                batch = [_of_unknown_rows(b) for b in batch]
                 return i + 1, logs.write(i - first, step(*batch)[0])
 
             logs = tf.TensorArray(width.dtype, size=last - first, element_shape=width.shape)
@@ -152,6 +153,15 @@ class Compiled:
         signature += [tf.TensorSpec((None,), tf.int32)] if shuffled else []
         signature += [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs]
         return flat_call(tf.function(run, input_signature=signature, autograph=False).get_concrete_function())
+
+
+def _of_unknown_rows(batch: Any) -> Any:
+    """`batch`, but what optimizes the graph learns no more of its rows than it knows of a program's inputs.
+
+    It would rewrite products where it can tell that batches have equally many rows, and so change last bits in some
+    ways of running a step and not in others.
+    """
+    return tf.raw_ops.PlaceholderWithDefault(input=batch, shape=[None, *batch.shape[1:]])
 
 
 def flat_call(concrete: Any) -> Callable[[list[Any]], list[Any]]:

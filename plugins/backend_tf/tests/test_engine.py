@@ -87,9 +87,10 @@ def test_steps_chunks_and_epochs_give_the_same_bits(dropout, monkeypatch):
     assert whole[0] == each[0] == passed_in[0]
 
 
-def test_train_on_batch_in_a_loop_is_fit_without_shuffling():
+@pytest.mark.parametrize("dropout", [0.0, 0.4])
+def test_train_on_batch_in_a_loop_is_fit_without_shuffling(dropout):
     x, y = data()
-    one, other = made(), made()
+    one, other = made(dropout=dropout), made(dropout=dropout)
     one.fit(x, y, batch_size=16, epochs=1, verbose=0, shuffle=False)
     for i in range(0, ROWS, 16):
         other.train_on_batch(x[i : i + 16], y[i : i + 16])

@@ -27,9 +27,9 @@ def sum_to_like(x, like):
     lead = max(0, have.rank - want.rank)
     pairs = list(zip(have[lead:], want[max(0, want.rank - have.rank) :]))
     if have.rank >= want.rank and all(b == 1 or (a is not None and a == b) for a, b in pairs):
-        axes = [*range(lead), *(lead + i for i, (a, b) in enumerate(pairs) if b == 1 and a != 1)]
-        total = tf.reduce_sum(x, axes, keepdims=True) if axes else x
-        return tf.reshape(total, tf.shape(like)) if lead else total
+        total = tf.reduce_sum(x, list(range(lead))) if lead else x
+        axes = [i for i, (a, b) in enumerate(pairs) if b == 1 and a != 1]
+        return tf.reduce_sum(total, axes, keepdims=True) if axes else total
     axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(like), s1=tf.shape(x))
     total = tf.reduce_sum(x, axes, keepdims=True)
     if lead:
