@@ -8,8 +8,6 @@ shapes and ranges become constants, and nothing is asked for while it runs.
 from __future__ import annotations
 
 import contextlib
-import itertools
-import json
 import threading
 from collections.abc import Sequence
 from typing import Any
@@ -19,38 +17,13 @@ import numpy as np
 from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 
 from . import applies
+from .graph import Graph, Trace
 from .operations import HOSTED
 from .operations.hosted import row_of, stacked
-from .values import HELD, NotTraceable, Value, as_value, constant, mx, raw, running, scope
+from .values import NotTraceable, Value, as_value, constant, mx, running, scope
 
 UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
 _SMALL = 64  # elements: constants up to here are part of what a graph is made for
-
-_numbers = itertools.count()
-
-
-class Trace:
-    """One graph in the making: its inputs, and the constants that became inputs."""
-
-    def __init__(self) -> None:
-        self.arrays: dict[str, Any] = {}
-        self._lifted: dict[Any, Any] = {}
-        self._kept: list[Any] = []
-
-    def lifted(self, value: Value) -> Any:
-        array = value.data
-        key = (id(array), value.dtype)
-        if key not in self._lifted:
-            name = f"c{next(_numbers)}"
-            single = array.size > 1 and not any(array.strides)
-            if single:
-                number = array.flat[0].item()
-                self._lifted[key] = mx.sym.full(value.held, float(number), dtype=HELD[value.dtype])
-            else:
-                self.arrays[name] = running(array, value.dtype).data
-                self._lifted[key] = mx.sym.var(name, shape=value.held)
-            self._kept.append(array)
-        return self._lifted[key]
 
 
 class Piece:
@@ -100,69 +73,6 @@ def _signature(value: Value) -> Any:
         small = value.size <= _SMALL
         return (value.shape, value.dtype, value.data.tobytes() if small else None)
     return (value.shape, value.dtype)
-
-
-class Graph:
-    """A static CachedOp with what it is fed and what it gives."""
-
-    def __init__(
-        self,
-        trace: Trace,
-        names: dict[str, int],
-        outputs: list[Value],
-        held: dict[int, Value],
-        slots: list[int],
-    ) -> None:
-        fed = {
-            id(v._data): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
-        }
-        symbols: dict[int, int] = {}
-        listed: list[Any] = []
-        self.results: list[tuple[str, Any, Value]] = []
-        for value in outputs:
-            if value.known:
-                self.results.append(("known", None, value))
-                continue
-            data = value.data
-            if id(data) in fed:
-                self.results.append(("input", fed[id(data)], value))
-                continue
-            if id(data) not in symbols:
-                symbols[id(data)] = len(listed)
-                listed.append(data)
-            self.results.append(("made", symbols[id(data)], value))
-        self.op, self.symbol = None, None
-        self.constants = trace.arrays
-        if listed:
-            # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
-            group = mx.sym.Group([mx.sym.BlockGrad(s) for s in listed])
-            self.symbol = group
-            self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
-            self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]
-            self.single = len(listed) == 1
-
-    def nodes(self) -> list[dict[str, Any]]:
-        """The graph's operations, as in MXNet's symbol files."""
-        return json.loads(self.symbol.tojson())["nodes"] if self.symbol is not None else []
-
-    def run(self, data: Sequence[Any]) -> list[Any]:
-        """The arrays that the graph makes, of those that it is fed."""
-        if self.op is None:
-            return []
-        made = self.op(*[data[place] if place is not None else array for place, array in self.feed])
-        return [made] if self.single else made
-
-    def __call__(self, values: list[Value]) -> list[Value]:
-        made = self.run([raw(v) if v.size else None for v in values])
-        found = []
-        for kind, at, value in self.results:
-            if kind == "known":
-                found.append(value)
-            elif kind == "input":
-                found.append(Value(raw(values[at]).copy(), value.shape, value.dtype))
-            else:
-                found.append(Value(made[at], value.shape, value.dtype))
-        return found
 
 
 def run_instructions(

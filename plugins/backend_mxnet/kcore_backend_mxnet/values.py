@@ -42,7 +42,8 @@ class Value:
         self.dtype = dtype
         self.first = first  # the same with channels before the spatial axes, where that is how it came about
         self.turned: Any = None  # the matrix of which this is the transpose
-        self.rectified = False  # the result of `rectify`, or where such a result is above 0
+        # the result of `rectify`, or where such a result is above 0: True, or the operation of the graph
+        self.rectified: Any = False
         self.with_bias: Any = None  # of a convolution: the same with a bias, from the bias
 
     @property

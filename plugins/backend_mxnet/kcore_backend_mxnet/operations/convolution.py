@@ -10,7 +10,8 @@ import math
 
 from kcore.backend.windows import all_padding_amounts, output_lengths, positions
 
-from ..values import Value, of, raw
+from .. import native
+from ..values import Value, of, raw, scope
 from .places import cut
 from .shapes import assigned
 from .sums import filled
@@ -65,25 +66,67 @@ def _weight(kernel):
     return of(data).transpose(data, axes=(rank + 1, rank, *range(rank)))
 
 
+class Convolved:
+    """A convolution in a graph, of which MXNet's own backward operation gives the gradients."""
+
+    def __init__(self, x, kernel, data, weight, attributes):
+        self.data, self.weight, self.attributes = data, weight, attributes
+        self.shape, self.kernel_shape = x.shape, kernel.shape
+        self.forward = scope.trace.native.forward("Convolution", data, weight, **attributes, no_bias=True)
+
+    def with_bias(self, bias):
+        self.forward = scope.trace.native.forward(
+            "Convolution", self.data, self.weight, bias, **self.attributes
+        )
+        return self.forward.made
+
+    def gradients(self, g):
+        """(of the padded input, of the weight), channels first; both come of one operation."""
+        record = scope.trace.native
+        key = ("gradients", id(self), id(g))
+        made = record.find(key)
+        if made is None:
+            made = native.backward(record, self.forward, [channels_first(g), *self.forward.inputs])
+            record.remember(key, made, self, g)
+        return made[:2]
+
+
+def _convolved(x, kernel, data, weight, key, attributes):
+    """The result with channels first, what adds a bias to it; in a graph its gradients can be found."""
+    if scope.trace is None:
+        F = of(data)
+        return F.Convolution(data, weight, no_bias=True, **attributes), None
+    made = Convolved(x, kernel, data, weight, attributes)
+    record = scope.trace.native
+    record.remember(("input", id(x), kernel.shape, *key), made, x)
+    record.remember(("kernel", id(kernel), x.shape, *key), made, kernel)
+    return made.forward.made, made.with_bias
+
+
+def _convolution_of(x_or_kernel, role, *key):
+    return scope.trace.native.find((role, id(x_or_kernel), *key)) if scope.trace is not None else None
+
+
+def _unpadded(data, shape, size, strides, padding, dilation):
+    """The gradient of the padded input without the padding, if that was added before the operation."""
+    amounts = all_padding_amounts(shape[1:-1], size, strides, dilation, padding)
+    if _even(amounts):
+        return data
+    begin = (0, 0, *(a for a, _ in amounts))
+    end = (shape[0], shape[-1], *(a + d for (a, _), d in zip(amounts, shape[1:-1], strict=True)))
+    return of(data).slice(data, begin=begin, end=end)
+
+
 def convolution(x, kernel, strides, padding, dilation):
     size = kernel.shape[:-2]
     data, pads = _prepared(x, size, strides, padding, dilation)
-    made = of(data).Convolution(
-        data, _weight(kernel), kernel=size, stride=strides, dilate=dilation, pad=pads, num_filter=kernel.shape[-1],
-        no_bias=True,
+    made, with_bias = _convolved(
+        x, kernel, data, _weight(kernel), ("whole", strides, padding, dilation),
+        {"kernel": size, "stride": strides, "dilate": dilation, "pad": pads, "num_filter": kernel.shape[-1]},
     )  # fmt: skip
     lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
     result = Value(None, (x.shape[0], *lengths, kernel.shape[-1]), x.dtype, first=made)
-    result.with_bias = lambda bias: of(data).Convolution(
-        data,
-        _weight(kernel),
-        bias,
-        kernel=size,
-        stride=strides,
-        dilate=dilation,
-        pad=pads,
-        num_filter=kernel.shape[-1],
-    )
+    result.with_bias = with_bias
     return result
 
 
@@ -164,6 +207,11 @@ def _own_weight(kernel):
 
 def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     size, channels = kernel.shape[:-2], kernel.shape[-2]
+    shape = (g.shape[0], *spatial, channels)
+    forward = _convolution_of(kernel, "kernel", shape, "whole", strides, padding, dilation)
+    if forward is not None:
+        made = _unpadded(forward.gradients(g)[0], shape, size, strides, padding, dilation)
+        return Value(None, shape, g.dtype, first=made)
     return _back_to_input(g, _own_weight(kernel), channels, tuple(spatial), size, strides, padding, dilation)
 
 
@@ -179,6 +227,10 @@ def _columns(x, size, strides, padding, dilation):
 
 def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
     channels, filters, rank = x.shape[-1], g.shape[-1], len(size)
+    forward = _convolution_of(x, "input", (*size, channels, filters), "whole", strides, padding, dilation)
+    if forward is not None:
+        made = forward.gradients(g)[1]
+        return of(made).transpose(made, axes=(*range(2, rank + 2), 1, 0))
     if rank < 3:
         columns = _columns(x, size, strides, padding, dilation)
         F = of(columns)
@@ -208,9 +260,12 @@ def _depthwise_weight(kernel):
 def depthwise_convolution(x, kernel, strides, padding, dilation):
     size, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
     data, pads = _prepared(x, size, strides, padding, dilation)
-    made = of(data).Convolution(
-        data, _depthwise_weight(kernel), kernel=size, stride=strides, dilate=dilation, pad=pads,
-        num_filter=channels * multiplier, num_group=channels, no_bias=True,
+    made, _ = _convolved(
+        x, kernel, data, _depthwise_weight(kernel), ("depthwise", strides, padding, dilation),
+        {
+            "kernel": size, "stride": strides, "dilate": dilation, "pad": pads, "num_filter": channels * multiplier,
+            "num_group": channels,
+        },
     )  # fmt: skip
     lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
     return Value(None, (x.shape[0], *lengths, channels * multiplier), x.dtype, first=made)
@@ -218,6 +273,11 @@ def depthwise_convolution(x, kernel, strides, padding, dilation):
 
 def depthwise_convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     size, channels = kernel.shape[:-2], kernel.shape[-2]
+    shape = (g.shape[0], *spatial, channels)
+    forward = _convolution_of(kernel, "kernel", shape, "depthwise", strides, padding, dilation)
+    if forward is not None:
+        made = _unpadded(forward.gradients(g)[0], shape, size, strides, padding, dilation)
+        return Value(None, shape, g.dtype, first=made)
     weight = _depthwise_weight(kernel)
     return _back_to_input(g, weight, channels, tuple(spatial), size, strides, padding, dilation, channels)
 
@@ -226,6 +286,11 @@ def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation
     """One and two dimensions by columns; three by one product for each place of the window."""
     channels = x.shape[-1]
     multiplier, count = g.shape[-1] // channels, math.prod(size)
+    shape = (*size, channels, multiplier)
+    forward = _convolution_of(x, "input", shape, "depthwise", strides, padding, dilation)
+    if forward is not None:
+        made = forward.gradients(g)[1].reshape((channels, multiplier, *size))
+        return of(made).transpose(made, axes=(*range(2, len(size) + 2), 0, 1))
     arriving = channels_first(g)
     F = of(arriving)
     rows = arriving.reshape((g.shape[0] * channels, multiplier, -1))

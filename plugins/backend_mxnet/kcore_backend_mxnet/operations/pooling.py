@@ -13,7 +13,8 @@ import numpy as np
 from kcore.backend.pooling import window_counts
 from kcore.backend.windows import all_padding_amounts, output_lengths, positions
 
-from ..values import HELD, Value, constant, of, raw
+from .. import native
+from ..values import HELD, Value, constant, of, raw, scope
 from .convolution import channels_first, first_shape, padded_first
 from .elements import FLOATS
 from .shapes import assigned
@@ -57,12 +58,16 @@ class Windows:
     def put_back(self, parts, dtype):
         """The sum of what each place hands back, without the padding."""
         F = of(parts[0])
-        total = self._side_by_side(F, parts) if self.apart else self._one_by_one(F, parts, dtype)
+        return self.without_padding(
+            self._side_by_side(F, parts) if self.apart else self._one_by_one(F, parts, dtype)
+        )
+
+    def without_padding(self, total):
         if not any(map(any, self.amounts)):
             return total
         begin = (0, 0, *(a for a, _ in self.amounts))
         end = (*self.shape[:2], *(a + d for (a, _), d in zip(self.amounts, self.shape[2:], strict=True)))
-        return F.slice(total, begin=begin, end=end)
+        return of(total).slice(total, begin=begin, end=end)
 
     def _side_by_side(self, F, parts):
         """The last place of the windows varies fastest: they are joined axis by axis, from the last."""
@@ -98,9 +103,19 @@ def max_pool(x, size, strides, padding):
     windows = Windows(x, size, strides, padding)
     data = _padded(x, windows)
     F = of(data)
-    made = F.Pooling(data, kernel=size, stride=strides, pool_type="max")
+    made = _largest(x, data, size, strides, padding)
+    if isinstance(x.rectified, native.Forward):  # which leaves no NaN
+        return _result(x, windows, made)
     wrong = F.Pooling(F.cast(data != data, "float32"), kernel=size, stride=strides, pool_type="max")
     return _result(x, windows, F.where(wrong, made * math.nan, made))
+
+
+def _largest(x, data, size, strides, padding):
+    if scope.trace is None:
+        return of(data).Pooling(data, kernel=size, stride=strides, pool_type="max")
+    made = scope.trace.native.forward("Pooling", data, kernel=size, stride=strides, pool_type="max")
+    scope.trace.native.remember(("max_pool", id(x), size, strides, padding), made, x)
+    return made.made
 
 
 def _padded(x, windows):
@@ -130,6 +145,12 @@ def max_pool_gradient(g, x, size, strides, padding):
     windows = Windows(x, size, strides, padding)
     arriving = channels_first(g)
     F = of(arriving)
+    forward = scope.trace and scope.trace.native.find(("max_pool", id(x), size, strides, padding))
+    if forward:
+        # the gradient of its workspace, which has none, the input, the result and the workspace
+        inputs = [arriving, F._internal._zeros_without_dtype(), *forward.inputs, forward.made, forward.made]
+        made = native.backward(scope.trace.native, forward, inputs, {4: 1})[0]
+        return Value(None, x.shape, g.dtype, first=windows.without_padding(made))
     parts = [F.elemwise_mul(mark, arriving) for mark in _marks(x, windows)]
     return Value(None, x.shape, g.dtype, first=windows.put_back(parts, g.dtype))
 
