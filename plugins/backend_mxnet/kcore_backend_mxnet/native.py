@@ -70,7 +70,8 @@ def backward(
         _handle(f"_backward_{forward.operation}"), list(inputs), None, list(attributes),
         [str(v) for v in attributes.values()], name, False, False,
     )  # fmt: skip
-    results = [made[i] for i in range(len(made.list_outputs()))]
+    # MXNet builds its own graph backwards of every graph, and these operations have no part in one
+    results = [mx.sym.BlockGrad(made[i]) for i in range(len(made.list_outputs()))]
     record.links[name], record.results[name] = (forward, hidden or {}), results
     return results
 
@@ -89,26 +90,37 @@ def linked(symbol: Any, record: Record) -> Any:
     if not record.links:
         return symbol
     nodes = json.loads(symbol.tojson())["nodes"]
-    wanted = {node["name"] for node in nodes}
-    links = {name: link for name, link in record.links.items() if name in wanted}
+    named = {node["name"] for node in nodes}
+    links = {name: link for name, link in record.links.items() if name in named}
     # forward operations first: a tie goes to what stands earlier
     forwards = mx.sym.Group([forward.made for forward, _ in links.values()])
-    unread = _unread(nodes, record, links)
+    # MXNet's gradient pass and its convolution fail on results that nobody reads: those get a reader
+    read = {(nodes[i[0]]["name"], i[1]) for node in nodes for i in node["inputs"]}
+    unread = [r for name in links for r in record.results[name] if r.name not in named]
+    unread += [
+        mx.sym.BlockGrad(f.made[0])
+        for f in {f.name: f for f, _ in links.values()}.values()
+        if (f.name, 0) not in read
+    ]
     graph = json.loads(mx.sym.Group([forwards, symbol, *unread]).tojson())
     graph["heads"] = graph["heads"][len(forwards.list_outputs()) :]
-    nodes = graph["nodes"]
+    _tie(graph["nodes"], links)
+    return mx.sym.load_json(json.dumps(graph))
+
+
+def _tie(nodes: list[dict[str, Any]], links: dict[str, tuple[Forward, dict[int, int]]]) -> None:
     places = {node["name"]: place for place, node in enumerate(nodes)}
     for name, (forward, hidden) in links.items():
         node = nodes[places[name]]
         node["control_deps"] = [places[forward.name]]
         for at, result in hidden.items():
             node["inputs"][at] = [places[forward.name], result, 0]
-    return mx.sym.load_json(json.dumps(graph))
-
-
-def _unread(nodes: list[dict[str, Any]], record: Record, links: dict[str, Any]) -> list[Any]:
-    """Results that nobody reads: MXNet's gradient pass and its convolution fail on them, so they get a reader."""
-    read = {(nodes[i[0]]["name"], i[1]) for node in nodes for i in node["inputs"]}
-    results = [(name, n, r) for name in links for n, r in enumerate(record.results[name])]
-    firsts = {forward.name: (forward.name, 0, forward.made[0]) for forward, _ in links.values()}
-    return [mx.sym.BlockGrad(r) for name, n, r in [*results, *firsts.values()] if (name, n) not in read]
+    # one backward operation after the other needs nothing between them, which would cost a change of layout
+    stops = {
+        place: node["inputs"][0]
+        for place, node in enumerate(nodes)
+        if node["op"] == "BlockGrad" and nodes[node["inputs"][0][0]]["name"] in links
+    }
+    for node in nodes:
+        if node["name"] in links:
+            node["inputs"] = [stops.get(i[0], i) for i in node["inputs"]]
