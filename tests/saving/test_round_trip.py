@@ -290,7 +290,7 @@ def test_models_written_as_classes(tmp_path):
 
 
 def test_long_lists_of_names_are_divided(tmp_path):
-    names = [f"layer_with_a_rather_long_name_{'x' * 120}_{i}" for i in range(500)]
+    names = [f"layer_with_a_rather_long_name_{'x' * 2000}_{i}" for i in range(40)]
     model = Sequential(
         [layers.Dense(1, name=n, **({"input_shape": (1,)} if i == 0 else {})) for i, n in enumerate(names)]
     )
@@ -347,6 +347,51 @@ def test_kernels_of_unknown_backends_are_not_guessed(tmp_path):
         file.attrs["backend"] = np.bytes_(b"zx81")
     with pytest.raises(CannotMap, match="zx81"):
         turned.load_weights(tmp_path / "w.h5")
+
+
+def as_keras_1(path, layers_and_weights):
+    """A file of weights as Keras 1.2 wrote it: flat names, no version, texts as bytes."""
+    with h5py.File(path, "w") as file:
+        file.attrs["layer_names"] = [name.encode() for name, _ in layers_and_weights]
+        for name, arrays in layers_and_weights:
+            group = file.create_group(name)
+            names = [f"{name}_{i}" for i in range(len(arrays))]
+            group.attrs["weight_names"] = [n.encode() for n in names]
+            for n, array in zip(names, arrays, strict=True):
+                group.create_dataset(n, data=array)
+
+
+def test_weights_of_keras_1(tmp_path):
+    model = Sequential(
+        [
+            layers.Conv2D(3, (2, 2), data_format="channels_first", input_shape=(2, 4, 4), name="conv"),
+            layers.Reshape((3, 9), name="shape"),
+            layers.LSTM(2, name="rnn"),
+            layers.Dense(2, name="out"),
+        ]
+    )
+    kernel = R(0).rand(3, 2, 2, 2).astype("float32")  # (filters, in, rows, cols)
+    gates = [R(i).rand(*shape).astype("float32") for i, shape in enumerate([(9, 2), (2, 2), (2,)] * 4)]
+    out = [R(20).rand(2, 2).astype("float32"), R(21).rand(2).astype("float32")]
+    as_keras_1(tmp_path / "w.h5", [("conv", [kernel, np.ones(3, "float32")]), ("rnn", gates), ("out", out)])
+    model.load_weights(tmp_path / "w.h5")
+    made = model.get_weights()
+    np.testing.assert_array_equal(made[0], kernel.transpose(2, 3, 1, 0))
+    for part in range(3):  # gates i, c, f, o become i, f, c, o
+        joined = np.concatenate([gates[part], gates[6 + part], gates[3 + part], gates[9 + part]], -1)
+        np.testing.assert_array_equal(made[2 + part], joined)
+    np.testing.assert_array_equal(made[-1], out[1])
+
+
+def test_configs_of_keras_1():
+    config = [
+        {"class_name": "Dense", "config": {"output_dim": 4, "init": "he_normal", "batch_input_shape": [None, 3], "bias": True,
+                                           "W_regularizer": None, "name": "dense_1", "input_dim": 3}},
+        {"class_name": "Dropout", "config": {"p": 0.25, "name": "dropout_1"}},
+    ]  # fmt: skip
+    with pytest.warns(UserWarning, match="Keras 1"):
+        model = model_from_json(json.dumps({"class_name": "Sequential", "config": config}))
+    assert model.layers[0].units == 4 and model.layers[1].rate == 0.25 and model.built
 
 
 # files ----------------------------------------------------------------------------------------------------------
