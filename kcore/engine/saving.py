@@ -9,3 +9,11 @@ from ..saving import (
     save_model,
     save_weights,
 )
+from ..saving.keras_face import (
+    load_attributes_from_hdf5_group,
+    load_weights_from_hdf5_group,
+    load_weights_from_hdf5_group_by_name,
+    preprocess_weights_for_loading,
+    save_attributes_to_hdf5_group,
+    save_weights_to_hdf5_group,
+)

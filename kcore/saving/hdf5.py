@@ -78,7 +78,7 @@ def _long_text(text: str) -> Any:
 def write_layers(group: Any, layers: Sequence[Group], about: Mapping[str, str]) -> None:
     """The groups of all layers, as Keras 2's `save_weights` lays them out."""
     listed = [layer for layer in layers if layer.name != OwnWeights.name]
-    _write_names(group, "layer_names", [layer.name for layer in listed])
+    write_names(group, "layer_names", [layer.name for layer in listed])
     for name, value in about.items():
         group.attrs[name] = np.bytes_(value.encode())
     group.attrs[CHECKSUMS] = checksum_of_texts([*about.values(), *(layer.name for layer in listed)])
@@ -87,7 +87,7 @@ def write_layers(group: Any, layers: Sequence[Group], about: Mapping[str, str]) 
 
 
 def _write_arrays(group: Any, layer: Group) -> None:
-    _write_names(group, "weight_names", list(layer.weight_names))
+    write_names(group, "weight_names", list(layer.weight_names))
     checksums = [checksum_of_texts(layer.weight_names)]
     for name, array in zip(layer.weight_names, layer.arrays):
         values = np.ascontiguousarray(np.asarray(array))
@@ -100,7 +100,8 @@ def checksum_of_texts(texts: Sequence[str]) -> np.uint32:
     return np.uint32(zlib.crc32("\0".join(texts).encode("utf-8", "surrogateescape")))
 
 
-def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
+def write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
+    """A list of names as an attribute, divided into several where it does not fit into a header."""
     encoded = [n.encode("utf-8") for n in names]
     too_long = [n for n in encoded if len(n) > HEADER_LIMIT]
     if too_long:
@@ -137,22 +138,22 @@ def snapshot_in(checked: Checked) -> Snapshot:
     weights = root.group("model_weights")
     if weights is None:
         raise FileRefused(f"{where}: holds no weights: there is no group 'model_weights'.")
-    about = _about(root, weights)
+    told = about(root, weights)
     training = root.text("training_config")
     state = root.group("optimizer_weights")
     _verify_texts(root, [config, *_own_about(root), *([] if training is None else [training])])
     architecture = config_from_json(config, where, "model_config")
     return Snapshot(
         architecture=architecture,
-        layers=_groups(weights),
+        layers=groups_in(weights),
         training=None if training is None else config_from_json(training, where, "training_config"),
         optimizer=None if state is None else _group("optimizer", state),
-        made_by=about,
+        made_by=told,
         where=where,
     )
 
 
-def _about(*trees: _Tree) -> dict[str, str]:
+def about(*trees: _Tree) -> dict[str, str]:
     found: dict[str, str] = {}
     for tree in reversed(trees):
         for name in ("keras_version", "backend"):
@@ -175,7 +176,7 @@ def _verify_texts(tree: _Tree, texts: Sequence[str]) -> None:
         )
 
 
-def _groups(weights: _Tree) -> tuple[Group, ...]:
+def groups_in(weights: _Tree) -> tuple[Group, ...]:
     names = weights.names("layer_names")
     if names is None:
         raise FileRefused(
@@ -227,10 +228,10 @@ def weights_plan(model: Any, checked: Checked, by_name: bool, skip_mismatch: boo
     tree = root
     if root.names("layer_names") is None and "model_weights" in root.groups:
         tree = root.groups["model_weights"]
-    about = _about(root, tree)
+    told = about(root, tree)
     if by_name:
-        return plan_by_name(model, _groups(tree), about, checked.where, skip_mismatch, reshape)
-    return plan_in_order(model, _groups(tree), about, checked.where, reshape)
+        return plan_by_name(model, groups_in(tree), told, checked.where, skip_mismatch, reshape)
+    return plan_in_order(model, groups_in(tree), told, checked.where, reshape)
 
 
 FORMAT = ModelFormat(

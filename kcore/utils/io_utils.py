@@ -2,6 +2,7 @@
 
 import sys
 
+from ..saving.keras_face import load_from_binary_h5py, save_to_binary_h5py
 from .hdf5 import HDF5Matrix
 
 

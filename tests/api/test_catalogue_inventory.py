@@ -16,7 +16,6 @@ _COUNTS = "inner workings of Keras's metrics, made of TensorFlow's own enums and
 # what is not there, and why: module.name, or module.* for all of a module
 LEFT_OUT = {
     "kcore.utils.H5Dict": _SAVING, "kcore.utils.io_utils.H5Dict": _SAVING, "kcore.utils.io_utils.h5dict": _SAVING,
-    "kcore.utils.io_utils.load_from_binary_h5py": _SAVING, "kcore.utils.io_utils.save_to_binary_h5py": _SAVING,
     "kcore.optimizers.TFOptimizer": _SESSIONS,
     **{f"kcore.utils.data_utils.{n}": _POOLS for n in ("get_index", "init_pool", "init_pool_generator", "next_sample")},
     "kcore.utils.metrics_utils": _COUNTS,

@@ -3,6 +3,7 @@
 import io
 import json
 import os
+import tracemalloc
 
 import h5py
 import numpy as np
@@ -14,10 +15,13 @@ from golden import cases, load
 from kcore import backend as K
 from kcore import layers, losses, metrics, optimizers
 from kcore.callbacks import ModelCheckpoint
+from kcore.engine import saving as face
 from kcore.errors import ArgumentError, CannotMap, FileRefused, WeightsMismatch
+from kcore.layers import allocation
 from kcore.models import Model, Sequential, load_model, model_from_json, save_model
 from kcore.saving import conventions
 from kcore.saving.configs import restored
+from kcore.utils.io_utils import load_from_binary_h5py, save_to_binary_h5py
 
 R = np.random.RandomState
 
@@ -359,6 +363,50 @@ def as_keras_1(path, layers_and_weights):
             group.attrs["weight_names"] = [n.encode() for n in names]
             for n, array in zip(names, arrays, strict=True):
                 group.create_dataset(n, data=array)
+
+
+def test_groups_of_the_users_own(tmp_path):
+    """Keras 2's functions on open groups and streams."""
+    model, other = stack(3, 4, 2), stack(3, 4, 2)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        face.save_weights_to_hdf5_group(file.create_group("mine"), model.layers)
+        face.load_weights_from_hdf5_group(file["mine"], other.layers)
+        assert same(other.get_weights(), model.get_weights())
+        third = stack(3, 5, 2, names="xb")
+        with pytest.raises(WeightsMismatch):
+            face.load_weights_from_hdf5_group_by_name(file["mine"], third.layers)
+        names = [f"n{'x' * 400}{i}" for i in range(400)]
+        face.save_attributes_to_hdf5_group(file["mine"], "further", names)
+        assert "further" not in file["mine"].attrs and "further1" in file["mine"].attrs
+        assert face.load_attributes_from_hdf5_group(file["mine"], "further") == names
+        assert face.load_attributes_from_hdf5_group(file["mine"], "absent") == []
+    stream = io.BytesIO()
+    save_to_binary_h5py(model.save, stream)
+    again = load_from_binary_h5py(lambda file: load_model(file, compile=False), io.BytesIO(stream.getvalue()))
+    assert same(again.get_weights(), model.get_weights())
+    conv = layers.Conv2D(2, 3, input_shape=(5, 5, 1))
+    conv._build([(None, 5, 5, 1)])
+    kernel = R(0).rand(3, 3, 1, 2)
+    turned = face.preprocess_weights_for_loading(conv, [kernel, np.zeros(2)], original_backend="theano")
+    np.testing.assert_array_equal(turned[0], kernel[::-1, ::-1])
+
+
+def test_memory(tmp_path):
+    """One array more than the weights, no copy of all."""
+    with allocation.waiting_for_values(lambda *told: None):
+        model = Sequential([layers.Dense(512, input_shape=(512,)), *(layers.Dense(512) for _ in range(15))])
+    total = sum(int(np.prod(w.shape)) * 4 for w in model.weights)
+
+    def peak(action):
+        tracemalloc.start()
+        try:
+            kept = action()
+            return tracemalloc.get_traced_memory()[1] / total, kept
+        finally:
+            tracemalloc.stop()
+
+    assert peak(lambda: model.save(tmp_path / "m.h5", include_optimizer=False))[0] < 0.25
+    assert peak(lambda: load_model(tmp_path / "m.h5", compile=False))[0] < 1.2
 
 
 def test_weights_of_keras_1(tmp_path):
