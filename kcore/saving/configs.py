@@ -174,8 +174,10 @@ class _Reader:
             self.layers += 1
             if self.layers > budgets().max_layers:
                 raise refused(self.where, "", 11, "the config has too many layers", "max_layers")
-            if name in _MODELS and not self.known(name):
-                return self.model(name, entry, config, told)
+            own = self.known(name)
+            described = isinstance(config, Mapping) and isinstance(config.get("layers"), list)
+            if (described and own) or (name in _MODELS and not own):
+                return self.model(name, entry, config, told, own)
         found = self.target(family, name, told)
         if found is None:
             return {"class_name": name, "config": {}}
@@ -308,29 +310,34 @@ class _Reader:
         return made
 
     # models -------------------------------------------------------------------------------------------------
-    def model(self, name: str, entry: Mapping[str, Any], config: Any, told: str) -> Any:
+    def model(self, name: str, entry: Mapping[str, Any], config: Any, told: str, own: bool) -> Any:
+        """A model, or one of a class of the user's own that is described by its layers."""
         if isinstance(config, list):  # Keras 2.0 and before: a bare list of layers
             return {"class_name": name, "config": [self.entry("layers", e, f"{told}: ") for e in config]}
-        name = "Sequential" if name == "Sequential" else "Model"
+        if not own:
+            name = "Sequential" if name == "Sequential" else "Model"
         layers = config.get("layers")
         if not isinstance(layers, list):
             raise ArgumentError(f"{self.where}: the config of {told} has no list of layers.")
         inner = f"{told}: " if self.depth else ""
         self.depth += 1
         try:
-            return self.model_of(name, config, layers, inner)
+            made = self.model_of("input_layers" in config or name == "Model", config, layers, inner)
         finally:
             self.depth -= 1
+        further = {k: self.value(k, v, told) for k, v in config.items() if k not in made} if own else {}
+        return {"class_name": name, "config": {**further, **made}}
 
-    def model_of(self, name: str, config: Any, layers: list[Any], inner: str) -> Any:
-        if name == "Sequential":
+    def model_of(self, is_graph: bool, config: Any, layers: list[Any], inner: str) -> dict[str, Any]:
+        """The config of a model, with those of its layers."""
+        if not is_graph:
             made = {"name": config.get("name"), "layers": [self.entry("layers", e, inner) for e in layers]}
             if config.get("build_input_shape") is not None:
                 made["build_input_shape"] = config["build_input_shape"]
-            return {"class_name": name, "config": {k: v for k, v in made.items() if v is not None}}
+            return {k: v for k, v in made.items() if v is not None}
         listed = []
         # Keras 3 does not count a model's own inputs and outputs as its first node
-        shifted = {i.get("name") for i in layers if self.dialect == KERAS_3 and i["class_name"] in _MODELS}
+        shifted = {i.get("name") for i in layers if self.dialect == KERAS_3 and _is_model(i)}
         for item in layers:
             calls = item.get("inbound_nodes", [])
             one = self.entry("layers", item, inner)
@@ -340,11 +347,10 @@ class _Reader:
                 address[1] += address[0] in shifted
             listed.append({**one, "name": named, "inbound_nodes": made_calls})
         outputs = [[a[0], a[1] + (a[0] in shifted), *a[2:]] for a in _addresses(config["output_layers"])]
-        made = {
+        return {
             "name": config.get("name"), "layers": listed, "input_layers": _addresses(config["input_layers"]),
             "output_layers": outputs,
         }  # fmt: skip
-        return {"class_name": name, "config": made}
 
     def calls(self, calls: Any, told: str) -> list[Any]:
         return [self.keras_3_call(c, told) if isinstance(c, Mapping) else self.call(c, told) for c in calls]
@@ -407,6 +413,13 @@ class _Reader:
             made.pop("mask", None)
         made.pop("mask_type", None)
         return made
+
+
+def _is_model(entry: Mapping[str, Any]) -> bool:
+    config = entry.get("config")
+    return entry["class_name"] in _MODELS or (
+        isinstance(config, Mapping) and isinstance(config.get("layers"), list)
+    )
 
 
 def _is_code(value: Any, kind: Any) -> bool:

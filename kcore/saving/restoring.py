@@ -84,10 +84,7 @@ def _described(value: Any) -> Any:
 
 
 def _optimizer_group(model: Any) -> Group | None:
-    if model._compiled is None and not getattr(model.optimizer, "weights", None):
-        return None  # not trained yet, and it cannot be known on what
-    model._make_train_function()
-    variables = list(getattr(model.optimizer, "weights", []))
+    variables = list(getattr(model.optimizer, "weights", []))  # none before it has made a step
     return group_of("optimizer", variables) if variables else None
 
 
@@ -193,9 +190,19 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None, state: 
         group = snapshot.optimizer
         if state is not None and model._compiled is not None:
             group = state(model)
-        if group is not None and group.arrays and model._compiled is not None:
+        if group is None or not group.arrays:
+            return
+        if model._compiled is not None:
             model._make_train_function()
+        if getattr(model.optimizer, "weights", None):
             _put_state(model, group, snapshot)
+        else:
+            warnings.warn(
+                f"{snapshot.where}: the state of its optimizer is not restored: the model has a train_step of its own, which "
+                "makes the optimizer's variables only when it runs.",
+                UserWarning,
+                stacklevel=5,
+            )
 
 
 def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:

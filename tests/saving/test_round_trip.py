@@ -293,6 +293,68 @@ def test_models_written_as_classes(tmp_path):
     assert same(other.predict(x), model.predict(x))
 
 
+class Doubled(Model):
+    """A graph of layers in a class of the user's own, with an argument of its own."""
+
+    def __init__(self, *args, factor=2.0, **kwargs):
+        super().__init__(*args, **kwargs)
+        self.factor = factor
+
+    def get_config(self):
+        return {**super().get_config(), "factor": self.factor}
+
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        config = dict(config)
+        factor = config.pop("factor")
+        made = super().from_config(config, custom_objects)
+        made.factor = factor
+        return made
+
+
+class StepOfItsOwn(Doubled):
+    def train_step(self, data):
+        x, y = data
+        loss = K.mean(K.square(self(x, training=True) - y))
+        self.optimizer.minimize(loss, self.trainable_weights)
+        return {"loss": loss}
+
+
+@pytest.mark.parametrize("nested_in", [False, True])
+def test_graphs_of_a_class_of_ones_own(nested_in, tmp_path):
+    x = layers.Input((3,))
+    model = Doubled(x, layers.Dense(2)(layers.Dense(4, activation="relu")(x)), factor=3.0, name="own")
+    if nested_in:
+        z = layers.Input((3,))
+        model = Model(z, layers.Dense(1)(model(z)))
+    model.save(tmp_path / "m.h5")
+    with pytest.warns(UserWarning, match="not compiled"):
+        again = load_model(tmp_path / "m.h5", custom_objects={"Doubled": Doubled})
+    inner = again.get_layer("own") if nested_in else again
+    assert type(inner) is Doubled and inner.factor == 3.0
+    assert same(again.predict(R(0).rand(4, 3)), model.predict(R(0).rand(4, 3)))
+    with pytest.raises(CannotMap, match="Doubled"):
+        load_model(tmp_path / "m.h5")
+
+
+def test_state_of_steps_of_ones_own_is_told(tmp_path):
+    x = layers.Input((3,))
+    model = StepOfItsOwn(x, layers.Dense(2)(x))
+    model.compile(optimizers.SGD(0.1, momentum=0.9))
+    model.train_on_batch(R(0).rand(4, 3), R(1).rand(4, 2))
+    model.save(tmp_path / "m.h5")
+    with pytest.warns(UserWarning, match="train_step of its own"):
+        again = load_model(tmp_path / "m.h5", custom_objects={"StepOfItsOwn": StepOfItsOwn})
+    assert same(again.get_weights(), model.get_weights())
+
+
+def test_compiled_but_not_trained(tmp_path):
+    model, x, y = dense()
+    model.save(tmp_path / "m.h5")
+    again = load_model(tmp_path / "m.h5")
+    np.testing.assert_allclose(again.train_on_batch(x, y), model.train_on_batch(x, y), rtol=1e-6)
+
+
 def test_long_lists_of_names_are_divided(tmp_path):
     names = [f"layer_with_a_rather_long_name_{'x' * 2000}_{i}" for i in range(40)]
     model = Sequential(
