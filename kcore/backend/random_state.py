@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from .declare import as_tensor, cast_to, operation
-from .tensor import Placeholder, SymbolicTensor
+from .graph import leaves_of, nodes_between
+from .tensor import Constant, Placeholder, SymbolicTensor
 
 # Stands in every graph that draws random numbers. A program gives it a variable of its own and advances that,
 # so that each call draws anew and a run repeats; where nobody does, it is 0.
@@ -33,3 +35,18 @@ def make_key(seed: int | None = None, salt: SymbolicTensor | None = None) -> Any
     if salt is not None:
         counter = operation("add")(operation("multiply")(counter, 1_000_003), cast_to(salt, "int64"))
     return operation("stack")([as_tensor(seed, "int64"), counter])
+
+
+def seeds_in(outputs: Sequence[SymbolicTensor]) -> list[Constant]:
+    """The seeds of the random operations that `outputs` depend on, in the order in which these were made.
+
+    Their values may be replaced as long as no program was made of the graph: so a model that was saved goes on with
+    the random numbers that it would have drawn.
+    """
+    found: list[Constant] = []
+    for node in nodes_between(outputs):
+        if node.op.name == "stack" and isinstance(node.arguments[0], (list, tuple)):
+            seed, *rest = node.arguments[0]
+            if isinstance(seed, Constant) and seed.dtype == "int64" and RANDOM_COUNTER in leaves_of(rest):
+                found.append(seed)
+    return found

@@ -95,6 +95,19 @@ def discover() -> None:
             _state.running = False
 
 
+def own_names() -> dict[str, set[str]]:
+    """Family -> the names that kcore itself gives; nobody else's plug-in is asked, or even imported."""
+    manager = pluggy.PluginManager("kcore")
+    manager.add_hookspecs(hookspecs)
+    found: dict[str, set[str]] = {}
+    for candidate in _builtin():
+        module = candidate.load()
+        manager.register(module)
+        for family, specs in _descriptions(module, _hooks_of(module), manager).items():
+            found.setdefault(family, set()).update(n for s in specs for n in s.names)
+    return found
+
+
 def _forget() -> None:
     _plugins.clear()
     for registry in registries.values():
