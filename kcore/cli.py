@@ -83,11 +83,40 @@ def _compare(options: argparse.Namespace) -> int:
     return int(import_module("kcore.inspection.command").run(options))
 
 
+def _add_inspect(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("file", help="a model: HDF5, .keras or .kcore")
+    parser.add_argument(
+        "--verify", action="store_true", help="also read all weights and check their checksums"
+    )
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _inspect(options: argparse.Namespace) -> int:
+    """Tells what is in a model file, without loading it: layers, sizes, plug-ins, and what is suspicious."""
+    return int(import_module("kcore.saving.commands").inspect(options))
+
+
+def _add_convert(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("source", help="a model: HDF5, .keras or .kcore")
+    parser.add_argument("target", help="the file to be written; its suffix tells the format: .h5 or .kcore")
+    parser.add_argument(
+        "--no-optimizer", action="store_true", help="leave out what the model was compiled with"
+    )
+    parser.add_argument("--overwrite", action="store_true", help="replace the target if it is there")
+
+
+def _convert(options: argparse.Namespace) -> int:
+    """Writes a model file in another format."""
+    return int(import_module("kcore.saving.commands").convert(options))
+
+
 # name -> (adds its arguments, runs it)
 COMMANDS = {
     "plugins": (_add_plugins, _plugins),
     "check": (_add_check, _check),
     "compare": (_add_compare, _compare),
+    "inspect": (_add_inspect, _inspect),
+    "convert": (_add_convert, _convert),
 }
 
 

@@ -127,5 +127,6 @@ def kcore_data_adapters() -> list[DataAdapterSpec]:
 def kcore_model_formats() -> list[ModelFormatSpec]:
     return [
         ModelFormatSpec(name="hdf5", target="kcore.saving.hdf5:FORMAT"),
+        ModelFormatSpec(name="kcore", target="kcore.saving.native:FORMAT"),
         ModelFormatSpec(name="keras3", target="kcore.saving.keras3:FORMAT"),
     ]

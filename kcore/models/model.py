@@ -7,6 +7,7 @@ from typing import Any
 
 from ..backend.variables import Variable
 from ..optimizers import Optimizer
+from ..saving import copies
 from ..saving import models as saving
 from ..saving.configs import plain
 from ..saving.conventions import WRITTEN_AS
@@ -53,6 +54,16 @@ class Model(Trainer, Network):
     ) -> Any:
         """Takes weights out of a file, all or nothing; see `kcore.saving.load_weights`."""
         return saving.load_weights(self, filepath, by_name, skip_mismatch, reshape)
+
+    def __reduce__(self) -> Any:
+        """For pickle, copy.copy and copy.deepcopy: all three give a model of its own, with weights, what it was
+        compiled with and the optimizer's state. Raises NotImplementedError for a model written as a class."""
+        return copies.reduced(self)
+
+    def __deepcopy__(self, memo: dict[int, Any]) -> Any:
+        make, arguments = copies.reduced(self)
+        made = memo[id(self)] = make(*arguments)
+        return made
 
     def _description(self) -> dict[str, Any]:
         return {

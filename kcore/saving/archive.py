@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -34,6 +36,7 @@ class Archive:
 
     def __init__(self, file: Any, where: str) -> None:
         self.where = where
+        self._file = file
         size = file_size(file)
         try:
             self._zip = zipfile.ZipFile(file)
@@ -88,8 +91,50 @@ class Archive:
             raise FileRefused(f"{self.where}: {name}: is damaged: {str(error)[:200]}") from error
         return b"".join(pieces)
 
+    def stream(self, name: str, most: int) -> Any:
+        """A member as a file to be read from. One that is not compressed is read piece by piece, as it is needed;
+        another one is unpacked, if it has at most `most` bytes."""
+        info = self.members.get(name.lower())
+        if info is None or info.compress_type != zipfile.ZIP_STORED:
+            return io.BytesIO(self.read(name, most))
+        try:
+            with self._zip.open(info):  # compares the member's own header with the directory
+                self._file.seek(info.header_offset + 26)
+                sizes = struct.unpack("<2H", self._file.read(4))
+        except (*_ERRORS, struct.error) as error:
+            raise FileRefused(f"{self.where}: {name}: is damaged: {str(error)[:200]}") from error
+        return Window(
+            self._file, info.header_offset + 30 + sum(sizes), info.file_size, f"{self.where}: {name}"
+        )
+
     def read_config(self, name: str) -> bytes:
         return self.read(name, budgets().max_config_bytes)
+
+
+class Window(io.RawIOBase):
+    """A part of an open file, as a file of its own to be read from."""
+
+    def __init__(self, file: Any, start: int, size: int, name: str) -> None:
+        self._file, self._start, self._size, self.name = file, start, size, name
+        self._at = 0
+
+    def readable(self) -> bool:
+        return True
+
+    def seekable(self) -> bool:
+        return True
+
+    def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
+        self._at = max(0, offset + {io.SEEK_SET: 0, io.SEEK_CUR: self._at, io.SEEK_END: self._size}[whence])
+        return self._at
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        self._file.seek(self._start + self._at)
+        data = self._file.read(max(0, min(len(view), self._size - self._at)))
+        view[: len(data)] = data
+        self._at += len(data)
+        return len(data)
 
 
 @contextmanager

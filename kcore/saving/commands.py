@@ -25,6 +25,8 @@ def convert(options: argparse.Namespace) -> int:
         raise ArgumentError(f"{options.target} is there already; --overwrite replaces it.")
     model = load_model(options.source, compile=not options.no_optimizer)
     save_model(model, options.target, include_optimizer=not options.no_optimizer)
-    print(f"{options.source} -> {options.target}: {len(model.layers)} layers, {model.count_params():,} weights")
+    print(
+        f"{options.source} -> {options.target}: {len(model.layers)} layers, {model.count_params():,} weights"
+    )
     sys.stdout.flush()
     return 0

@@ -103,7 +103,11 @@ class ArchiveWriter:
 
     def add(self, name: str, data: Any) -> Member:
         """A member out of bytes or an array, which is written as it lies in memory, without a copy."""
-        view = memoryview(np.ascontiguousarray(data).reshape(-1).view("uint8")) if _is_array(data) else memoryview(data)
+        view = (
+            memoryview(np.ascontiguousarray(data).reshape(-1).view("uint8"))
+            if _is_array(data)
+            else memoryview(data)
+        )
         if len(view) < _ALONE or not self._seekable:
             return self._added(Member(name, self._at, len(view), zlib.crc32(view)), view)
         # the checksum is worked out while the disk is busy, and its header written again

@@ -10,7 +10,6 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from .. import objects
 from ..kernel.registry import backends, registries
 from ..layers.core import Lambda
 from . import container, manifest, native
@@ -53,7 +52,11 @@ def _named(model: Any) -> Iterator[tuple[str, Any]]:
     seen: set[int] = set()
     given = getattr(model, "_arguments", None)
     yield type(model).__name__, type(model)
-    waiting: list[Any] = [*model.layers, getattr(model, "optimizer", None), *(vars(given).values() if given else ())]
+    waiting: list[Any] = [
+        *model.layers,
+        getattr(model, "optimizer", None),
+        *(vars(given).values() if given else ()),
+    ]
     while waiting:
         value = waiting.pop()
         if id(value) in seen:
@@ -76,7 +79,9 @@ def _named(model: Any) -> Iterator[tuple[str, Any]]:
 def _parts(instance: Any) -> list[Any]:
     """What an object is made of that its config may name: its arguments, and the layers in it."""
     held = [*vars(instance).values(), *getattr(instance, "layers", ()), *getattr(instance, "_sublayers", ())]
-    return [v for v in held if inspect.isfunction(v) or hasattr(v, "get_config") or type(v) in (list, tuple, dict)]
+    return [
+        v for v in held if inspect.isfunction(v) or hasattr(v, "get_config") or type(v) in (list, tuple, dict)
+    ]
 
 
 def _named_in_lambda(layer: Any) -> Iterator[tuple[str, Any]]:

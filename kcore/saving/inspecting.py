@@ -22,6 +22,7 @@ from .gate import MIB, config_from_json, file_budgets, file_size, head_of, told_
 from .hdf5_gate import is_hdf5, opened
 
 BUDGETS = {"max_config_bytes": 16 * MIB, "max_config_nodes": 500_000, "max_attribute_bytes": 16 * MIB}
+_MOST_UNPACKED = 64 * MIB  # of compressed weights
 _LARGEST = 2**40  # no size of a layer is larger
 _HOLDS_CODE = {"lambda", "__lambda__"}
 _KNOWN_MODULES = {"keras", "tf_keras", "kcore", "builtins"}
@@ -58,7 +59,9 @@ def _kind_of(source: Any) -> str:
     for name, matches in (("hdf5", is_hdf5), ("kcore", manifest.is_kcore), ("keras3", keras3.matches)):
         if matches(head):
             return name
-    raise ArgumentError(f"{told_path(source)}: is no file of a model that kcore knows (HDF5, .keras, .kcore).")
+    raise ArgumentError(
+        f"{told_path(source)}: is no file of a model that kcore knows (HDF5, .keras, .kcore)."
+    )
 
 
 # one reader per format --------------------------------------------------------------------------------------
@@ -108,11 +111,13 @@ def _keras3(source: Any, report: dict[str, Any], verify: bool) -> None:
     with opened_archive(source) as archive:
         about = config_from_json(archive.read("metadata.json", MIB), archive.where, "metadata.json")
         if isinstance(about, dict):
-            report["written_by"] = {k: str(v) for k, v in about.items() if k in ("keras_version", "date_saved")}
+            report["written_by"] = {
+                k: str(v) for k, v in about.items() if k in ("keras_version", "date_saved")
+            }
         config = config_from_json(archive.read_config("config.json"), archive.where, "config.json")
         training = config.get("compile_config") if isinstance(config, dict) else None
         _take_configs(report, config, training)
-        with opened(archive.stream("model.weights.h5")) as checked:
+        with opened(archive.stream("model.weights.h5", _MOST_UNPACKED)) as checked:
             for name, tree in checked.tree.groups.items():
                 if name == "optimizer":
                     _take_optimizer(report, list(_arrays_below(tree)))
@@ -219,7 +224,11 @@ def _unknown(configs: Any) -> dict[str, int]:
     counts: Counter[str] = Counter()
     for value, _ in _walked(configs):
         name = value.get("class_name") if isinstance(value, Mapping) else None
-        if isinstance(name, str) and name not in known and name not in ("Functional", "__tuple__", "__lambda__"):
+        if (
+            isinstance(name, str)
+            and name not in known
+            and name not in ("Functional", "__tuple__", "__lambda__")
+        ):
             counts[name[:200]] += 1
     return dict(counts)
 
@@ -232,7 +241,11 @@ def _odd_in(configs: Any) -> Iterator[str]:
             if kinds & _HOLDS_CODE and (name == "__lambda__" or value.get("function_type") == "lambda"):
                 yield f"{where}: holds Python code (a Lambda); it is not run without safe_mode=False"
             module = value.get("module")
-            if isinstance(module, str) and isinstance(name, str) and _KNOWN_MODULES.isdisjoint(module.split(".")[:3]):
+            if (
+                isinstance(module, str)
+                and isinstance(name, str)
+                and _KNOWN_MODULES.isdisjoint(module.split(".")[:3])
+            ):
                 yield f"{where}: names the module {module[:80]!r}; kcore imports none that a file names"
         elif isinstance(value, str):
             if "://" in value or value.startswith(("/", "~", "\\\\")):
@@ -281,7 +294,9 @@ def told(report: Mapping[str, Any]) -> str:
         origin = f"{plugin['distribution']} {plugin['version']}".strip() or "the program that saved it"
         lines.append(f"needs: {origin}: {', '.join(names)}")
     for name, count in report["unknown"].items():
-        lines.append(f"not of kcore itself: {name} ({count} times); a plug-in or custom_objects has to give it")
+        lines.append(
+            f"not of kcore itself: {name} ({count} times); a plug-in or custom_objects has to give it"
+        )
     if report.get("verified"):
         lines.append("every checksum is right")
     lines += [f"SUSPICIOUS: {odd}" for odd in report["suspicious"]] or ["nothing suspicious"]
@@ -295,7 +310,9 @@ def _table(layers: Sequence[Mapping[str, Any]]) -> list[str]:
         rows.append((layer["name"], layer["class"], shapes, f"{layer['parameters']:,}"))
     rows = [tuple(_short(shown(cell)) for cell in row) for row in rows]  # type: ignore[misc]
     widths = [max(len(row[i]) for row in rows) for i in range(4)]
-    return ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows] if layers else []
+    return (
+        ["  " + "  ".join(c.ljust(w) for c, w in zip(row, widths)).rstrip() for row in rows] if layers else []
+    )
 
 
 def _short(text: str) -> str:

@@ -151,7 +151,9 @@ class _Reading:
         text = self.archive.read(MANIFEST, most, "max_config_bytes")
         told = config_from_json(text, self.where, MANIFEST)
         if isinstance(told, dict) and told.get("version") != VERSION:
-            raise self._odd(f"is of version {str(told.get('version'))[:20]}; this kcore reads version {VERSION}")
+            raise self._odd(
+                f"is of version {str(told.get('version'))[:20]}; this kcore reads version {VERSION}"
+            )
         self._expect(told, _KEYS, "the manifest")
         if told["format"] != "kcore" or told["kind"] not in ("model", "weights"):
             raise self._odd("says that it is something else")
@@ -175,7 +177,9 @@ class _Reading:
             arrays={str(n): self._stored(w) for n, w in told["state"]["arrays"].items()},
         )
         if self.unused:
-            raise refused(self.where, sorted(self.unused)[0], 10, "is in the file, and the manifest does not name it")
+            raise refused(
+                self.where, sorted(self.unused)[0], 10, "is in the file, and the manifest does not name it"
+            )
         return made
 
     def _state(self, value: Any) -> Any:
@@ -212,7 +216,9 @@ class _Reading:
         if nbytes != member.size:
             raise refused(self.where, member.name, 9, f"declares {nbytes} bytes and stores {member.size}")
         if value["crc32"] != f"{member.crc:08x}":
-            raise refused(self.where, member.name, 17, "has another checksum in the manifest than in the directory")
+            raise refused(
+                self.where, member.name, 17, "has another checksum in the manifest than in the directory"
+            )
         self.archive.tally.count(member.name, nbytes)
         return Stored(self.archive, member, tuple(value["shape"]), dtype)
 

@@ -89,8 +89,12 @@ def _carried(model: Any) -> list[Variable]:
 def put_state(model: Any, told: Manifest, where: str) -> None:
     """The counter and seeds of random operations, and states that last from batch to batch, into a new model."""
     counter, seeds = told.values.get("random_counter", 0), told.values.get("seeds", [])
-    if not isinstance(seeds, list) or not all(type(n) is int and -(2**63) <= n < 2**63 for n in [counter, *seeds]):
-        raise refused(where, manifest.MANIFEST, 11, "its random counter and seeds are no whole numbers of 64 bits")
+    if not isinstance(seeds, list) or not all(
+        type(n) is int and -(2**63) <= n < 2**63 for n in [counter, *seeds]
+    ):
+        raise refused(
+            where, manifest.MANIFEST, 11, "its random counter and seeds are no whole numbers of 64 bits"
+        )
     if hasattr(model, "_steps"):
         model._steps.counter.assign_now(np.array(counter))
     own = seeds_in(model.outputs)
@@ -138,7 +142,9 @@ def restore_random_state(source: Any) -> None:
 
 
 # loading ----------------------------------------------------------------------------------------------------
-def load(source: Any, *, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None) -> Any:
+def load(
+    source: Any, *, custom_objects: Any = None, compile: bool = True, safe_mode: bool | None = None
+) -> Any:
     """The model in a `.kcore` file. See `kcore.models.load_model`."""
     with container.opened(source) as found:
         told = manifest.read(found)

@@ -19,8 +19,6 @@ from ..backend import floatx, set_seed
 from ..errors import ArgumentError, nearest
 from ..layers import Dense
 from ..models import Model, Sequential
-from ..objects import config_of
-from ..saving.models import model_from_config
 from ..utils import to_categorical
 
 FOUND = ("n_features", "n_classes", "n_outputs")  # what `build_fn` may ask for, found in the data
@@ -132,22 +130,6 @@ class BaseWrapper(BaseEstimator):
         tags = super().__sklearn_tags__()
         tags.input_tags.sparse = True
         return tags
-
-    # pickles ------------------------------------------------------------------------------------------------
-    def __getstate__(self):
-        state = super().__getstate__().copy()
-        model = state.get("model_")
-        if model is not None and type(model).__reduce__ is object.__reduce__:
-            state["model_"] = (config_of(model), model.get_weights())
-        return state
-
-    def __setstate__(self, state):
-        held = state.get("model_")
-        if isinstance(held, tuple):
-            model = model_from_config(held[0])
-            model.set_weights(held[1])
-            state = {**state, "model_": model}
-        super().__setstate__(state)
 
 
 class KerasClassifier(ClassifierMixin, BaseWrapper):
