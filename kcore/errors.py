@@ -20,6 +20,10 @@ class ArgumentError(KcoreError, ValueError):
     """An argument has a value that is not allowed."""
 
 
+class UnknownArgument(ArgumentError, TypeError):
+    """An argument that a class or function does not have."""
+
+
 class UnknownName(KcoreError, ValueError):
     """A name (of a layer, a loss, ...) that nothing has registered."""
 

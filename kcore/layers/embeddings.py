@@ -21,6 +21,12 @@ class Embedding(Layer):
     ):  # fmt: skip
         if "input_shape" not in kwargs and "batch_input_shape" not in kwargs:
             kwargs["input_shape"] = tuple(to_list(input_length)) if input_length else (None,)
+        if "batch_input_shape" in kwargs:  # Keras 2 writes input_length=(2, 5) as (None, (2, 5))
+            kwargs["batch_input_shape"] = tuple(
+                n
+                for size in kwargs["batch_input_shape"]
+                for n in (to_list(size) if size is not None else [None])
+            )
         super().__init__(**kwargs)
         self.input_dim, self.output_dim = int(input_dim), int(output_dim)
         self.embeddings_initializer = initializers.get(embeddings_initializer)

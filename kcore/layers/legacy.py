@@ -41,11 +41,11 @@ class _KerasOne(Layer):
             name, shape, initializer=self.init, regularizer=self.W_regularizer, constraint=self.W_constraint
         )
 
-    def _add_bias(self, name, shape, initializer="zeros"):
+    def _add_bias(self, name, shape):
         if not self.bias:
             return None
         return self.add_weight(
-            name, shape, initializer=initializer, regularizer=self.b_regularizer, constraint=self.b_constraint
+            name, shape, initializer="zeros", regularizer=self.b_regularizer, constraint=self.b_constraint
         )
 
     def get_config(self):
@@ -101,9 +101,10 @@ class Highway(_KerasOne):
     def build(self, input_shape):
         features = self._features(input_shape)
         self.W = self._add_kernel("W", (features, features))
-        self.W_carry = self._add_kernel("W_carry", (features, features))
+        # as in Keras 2, regularizers and constraints are for W and b alone
+        self.W_carry = self.add_weight("W_carry", (features, features), initializer=self.init)
         self.b = self._add_bias("b", (features,))
-        self.b_carry = self._add_bias("b_carry", (features,), "ones")
+        self.b_carry = self.add_weight("b_carry", (features,), initializer="ones") if self.bias else None
         self.built = True
 
     def call(self, inputs):

@@ -9,7 +9,7 @@ from ..backend.program import chained
 from ..backend.recording import paused, record
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Variable, as_update
-from ..errors import ArgumentError, GraphError, ShapeError
+from ..errors import ArgumentError, GraphError, ShapeError, UnknownArgument
 from ..shapes import describe
 from .lookups import Uses, lookups
 from .schedules import LearningRateSchedule, rate_from, serialize_rate
@@ -36,7 +36,7 @@ class Optimizer:
     def __init__(self, **kwargs):
         unknown = [k for k in kwargs if k not in _COMMON]
         if unknown:
-            raise ArgumentError(
+            raise UnknownArgument(
                 f"{type(self).__name__} has no argument {unknown[0]!r}. All optimizers take {', '.join(_COMMON)}."
             )
         for name, value in kwargs.items():

@@ -82,3 +82,10 @@ def test_a_recurrent_layer_of_steps():
     known.set_weights(own.get_weights())
     first, second = run([np.random.random((2, 5, 3)).astype("float32")])
     np.testing.assert_allclose(first, second, rtol=1e-6)
+
+
+def test_an_embedding_of_several_lengths_as_keras_2_wrote_it():
+    config = {"input_dim": 7, "output_dim": 3, "input_length": [2, 5], "batch_input_shape": [None, [2, 5]]}
+    layer = layers.Embedding.from_config(config)
+    assert layer.get_config()["batch_input_shape"] == (None, 2, 5)
+    assert layers.Embedding(7, 3, input_length=(2, 5)).batch_input_shape == (None, 2, 5)
