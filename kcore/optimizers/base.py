@@ -14,7 +14,7 @@ from ..shapes import describe
 from .lookups import Uses, lookups
 from .schedules import LearningRateSchedule, rate_from, serialize_rate
 
-_COMMON = ("clipnorm", "clipvalue", "global_clipnorm", "weight_decay", "name")
+_COMMON = ("clipnorm", "clipvalue", "clipnorm_each", "global_clipnorm", "weight_decay", "name")
 
 
 def clip_norm(g, c, n):
@@ -29,6 +29,7 @@ class Optimizer:
     it lists in `self.weights`, and `get_config`.
 
     Common arguments: `clipnorm` (or `global_clipnorm`, the same: the norm is that of all gradients together),
+    `clipnorm_each` (what later Kerases call clipnorm: the norm of each gradient by itself; not with the others),
     `clipvalue`, `weight_decay` (decoupled: that share of a parameter, times the learning rate, is taken off at each
     step).
     """
@@ -43,6 +44,9 @@ class Optimizer:
             if value is not None and name != "name" and value < 0:
                 raise ArgumentError(f"{type(self).__name__}: {name}={value!r}; it must not be negative.")
             setattr(self, name, value)
+        others = [n for n in ("clipnorm", "global_clipnorm", "clipvalue") if kwargs.get(n) is not None]
+        if kwargs.get("clipnorm_each") is not None and others:
+            raise ArgumentError(f"{type(self).__name__}: clipnorm_each and {others[0]} cannot be combined.")
         self.updates = []
         self.weights = []
 
@@ -168,6 +172,9 @@ class Optimizer:
                 norm = K.sqrt(sum(K.sum(K.square(g)) for g in gradients))
                 gradients = [clip_norm(g, limit, norm) for g in gradients]
                 norms.append((limit, norm))
+        limit = getattr(self, "clipnorm_each", None)
+        if limit:
+            return [clip_norm(g, limit, K.sqrt(K.sum(K.square(g)))) for g in gradients]
         limit = getattr(self, "clipvalue", None)
         if not limit:
             return gradients

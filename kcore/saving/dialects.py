@@ -88,7 +88,7 @@ def is_neutral(key: str, value: Any) -> bool:
 FURTHER: dict[str, set[str]] = {
     "BatchNormalization": {"convention"}, "RMSprop": {"epsilon_inside"}, "Nadam": {"schedule_decay"},
     "Adagrad": {"epsilon_inside", "initial_accumulator_value"}, "RNN": {"zero_output_for_mask"},
-    "Optimizer": {"clipnorm", "clipvalue", "global_clipnorm", "weight_decay"},
+    "Optimizer": {"clipnorm", "clipnorm_each", "clipvalue", "global_clipnorm", "weight_decay"},
 }  # fmt: skip
 # arguments that the base class of another library tells, and the class itself does not heed
 _UNHEEDED = {
@@ -196,7 +196,7 @@ def _optimizer(
     config.pop("name", None)
     lower = name.lower()
     if config.get("clipnorm") is not None:
-        problems.append(f"{told}: clipnorm={config.pop('clipnorm')!r} limits each gradient by itself.")
+        config["clipnorm_each"] = config.pop("clipnorm")
     if config.get("global_clipnorm") is not None:
         config["clipnorm"] = config.pop("global_clipnorm")
     if lower in ("rmsprop", "adagrad") and not old:

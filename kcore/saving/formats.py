@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +18,8 @@ DEFAULT = "hdf5"  # Keras 2's: what a file is written in whose suffix says nothi
 class ModelFormat:
     """How models go into files of one format and come out of them.
 
-    suffixes: what names of such files end in, with the dot, the longest that fits wins. matches: whether a file that
+    suffixes: what names of such files end in, with the dot; the longest that fits wins, kcore's own before those of
+    plug-ins. matches: whether a file that
     starts with these bytes (512, or the whole file if it is shorter) is in this format.
 
     Where a function takes a `target` or a `source`, it is a path (str or os.PathLike) or an open binary file; a
@@ -69,19 +70,26 @@ def for_loading(source: Any, what: str = "load") -> ModelFormat:
     )
 
 
-def _formats() -> Any:
-    """kcore's own formats first: a plug-in's is not even loaded for a file that is in one of them."""
-    registry = registries.model_formats
-    for name in sorted(registry.names(), key=lambda n: registry.origin(n).distribution != OWN):
-        yield registry.get(name)
+def _formats() -> Iterator[ModelFormat]:
+    for known in _by_origin():
+        yield from known
 
 
 def _by_suffix(path: str) -> ModelFormat | None:
     name = os.path.basename(path).lower()
-    for known in _formats():
-        if any(name.endswith(s) for s in sorted(known.suffixes, key=len, reverse=True)):
-            return known
+    for known in _by_origin():
+        fitting = [(len(s), f) for f in known for s in f.suffixes if name.endswith(s.lower())]
+        if fitting:
+            return max(fitting, key=lambda pair: pair[0])[1]
     return None
+
+
+def _by_origin() -> Iterator[list[ModelFormat]]:
+    """kcore's own formats, then those of plug-ins, which are loaded only if it comes to that."""
+    registry = registries.model_formats
+    own = [n for n in registry.names() if registry.origin(n).distribution == OWN]
+    yield [registry.get(n) for n in own]
+    yield [registry.get(n) for n in registry.names() if n not in own]
 
 
 def _that_can(chosen: ModelFormat, what: str, told: str) -> ModelFormat:

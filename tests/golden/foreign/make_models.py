@@ -187,6 +187,7 @@ if not K2:
             optimized(lambda: O.SGD(S.ExponentialDecay(0.5, 2, 0.5, staircase=True), momentum=0.5)),
         ),
         ("cosine", optimized(lambda: O.Adam(S.CosineDecay(0.1, 10)))),
+        ("clipped", optimized(lambda: O.Adagrad(0.5, clipnorm=0.01))),
         ("adamw", optimized(lambda: O.AdamW(0.05, weight_decay=0.1))),
     ]
 if FLAVOR == "tf_keras":
