@@ -82,6 +82,8 @@ class Operation:
             None  # once some arguments are constants
         )
         self.differentiable = facts.pop("differentiable", True)
+        # for composites: the gradient rule is for engines that fuse it; others go through the definition
+        self.rule_if_fused = facts.pop("rule_if_fused", False)
         self.__doc__ = meaning.__doc__
         self.__name__ = self.name
         self.__wrapped__ = meaning

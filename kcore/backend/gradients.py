@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from .. import dtypes
@@ -27,6 +27,7 @@ class _GradientsOperation(Operation):
         self.gradient_rule = None
         self.differentiable = True
         self.augment = self.simplify = None
+        self.rule_if_fused = False
         self.shape_rule = None
         self.names = ("ys", "xs", "seeds")
         self.kinds = ("list", "list", "list")
@@ -79,13 +80,14 @@ def expand_gradients(
     xs: Sequence[SymbolicTensor],
     seeds: Sequence[SymbolicTensor],
     inlined: set[int],
+    fused: Container[str] = (),
 ) -> list[SymbolicTensor]:
-    """The graph of the gradients, by the declared rules.
+    """The graph of the gradients, by the declared rules; `fused`: composites that the engine has as one.
 
     Composites without a rule are differentiated through their definition; their nodes' ids are added to
     `inlined`, so that forward values come from the same definition and nothing is computed twice.
     """
-    order = _inlined_order(ys, xs, inlined)
+    order = _inlined_order(ys, xs, inlined, fused)
     reached = dependents(order, xs)
     sums: dict[SymbolicTensor, list[SymbolicTensor]] = {}
     for y, seed in zip(ys, seeds, strict=True):
@@ -99,7 +101,7 @@ def expand_gradients(
         for o in arrived:
             if o in kept:
                 result[o] = _total(sums[o])
-        if node.id in inlined and node.op.gradient_rule is None:
+        if node.id in inlined and not _has_rule(node, fused):
             assert node.expansion is not None
             for inner, outer in zip(node.expansion, node.outputs, strict=True):
                 if outer in sums:
@@ -122,7 +124,7 @@ def expand_gradients(
 
 
 def _inlined_order(
-    ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], inlined: set[int]
+    ys: Sequence[SymbolicTensor], xs: Sequence[SymbolicTensor], inlined: set[int], fused: Container[str]
 ) -> list[Node]:
     """The nodes between, with the definitions of composites that have no rule of their own laid open.
 
@@ -136,16 +138,20 @@ def _inlined_order(
             continue
         seen[node.id] = node
         inner: list[SymbolicTensor] = inputs_of(node)
-        op = node.op
-        if _lay_open(node):
+        if _lay_open(node, fused):
             inlined.add(node.id)
-            if op.gradient_rule is None:
+            if not _has_rule(node, fused):
                 inner = list(node.expansion or ())
         stack.extend(t.node for t in inner if t.node is not None)
     return _ordered(seen)
 
 
-def _lay_open(node: Node) -> bool:
+def _has_rule(node: Node, fused: Container[str]) -> bool:
+    op = node.op
+    return op.gradient_rule is not None and (not op.rule_if_fused or op.name in fused)
+
+
+def _lay_open(node: Node, fused: Container[str]) -> bool:
     """True if gradients go through the node's definition (then in `node.expansion`) rather than a rule."""
     op = node.op
     if op.augment is not None:  # a loop: its other form also gives what the gradient needs
@@ -153,7 +159,7 @@ def _lay_open(node: Node) -> bool:
             with scope(node.scope):
                 node.expansion = op.augment(node)
         return True
-    if op.is_primitive or op.gradient_rule is not None or not op.differentiable:
+    if op.is_primitive or _has_rule(node, fused) or not op.differentiable:
         return False
     op.expand(node)
     return True

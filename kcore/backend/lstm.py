@@ -6,12 +6,13 @@ from typing import Any
 
 from .. import dtypes
 from .control import scan_function
-from .declare import Tensor, composite
+from .declare import Optional, Tensor, composite
 from .elementwise import square, tanh
 from .indexing import concatenate
 from .linalg import matmul
 from .nn import sigmoid
-from .shaping import expand_dims, reshape, transpose
+from .reductions import sum
+from .shaping import expand_dims, reshape, transpose, zeros_like
 
 
 def _shapes(projected: Any, hidden: Any, carried: Any, recurrent_kernel: Any) -> list[Any]:
@@ -44,6 +45,10 @@ def lstm_sequence(projected: Tensor, hidden: Tensor, carried: Tensor, recurrent_
 
 @lstm_sequence.gradient
 def _(g, out, projected, hidden, carried, recurrent_kernel):
+    return _backwards(g, out, hidden, carried, recurrent_kernel)
+
+
+def _backwards(g: Any, out: Any, hidden: Any, carried: Any, recurrent_kernel: Any) -> Any:
     """Backwards through time. What does not depend on later steps is computed for all steps at once."""
     to_outputs, to_states, to_gates = g
     outputs, states, gates = out
@@ -86,3 +91,66 @@ def _slopes(i: Any, f: Any, candidate: Any, o: Any) -> Any:
 def _nothing(gradient: Any) -> bool:
     """Whether no gradient arrived."""
     return gradient.node is not None and gradient.node.op.name == "zeros_like"
+
+
+# the layer, inputs and all: for engines that have that as one operation -------------------------------------------
+def _layer_shapes(
+    inputs: Any, hidden: Any, carried: Any, kernel: Any, recurrent_kernel: Any, bias: Any
+) -> list[Any]:
+    time, batch, _ = inputs.shape
+    units = recurrent_kernel.shape[0]
+    return [(time, batch, units), (batch, units), (batch, units)]
+
+
+@composite(shape=_layer_shapes, dtype=dtypes.promoted, level="recurrent", rule_if_fused=True)
+def lstm_layer(
+    inputs: Tensor,
+    hidden: Tensor,
+    carried: Tensor,
+    kernel: Tensor,
+    recurrent_kernel: Tensor,
+    bias: Optional = None,
+):
+    """`lstm_sequence` on `inputs` (time, batch, features), which it projects itself.
+
+    hidden, carried: the states before the first step (batch, units). kernel: (features, 4 * units). recurrent_kernel:
+    (units, 4 * units). bias: (4 * units,). Gives the outputs of every step (time, batch, units) and both states after
+    the last (batch, units).
+    """
+    outputs, states, _ = lstm_sequence(_projected(inputs, kernel, bias), hidden, carried, recurrent_kernel)
+    return [outputs, outputs[-1], states[-1]]
+
+
+def _projected(inputs: Any, kernel: Any, bias: Any) -> Any:
+    made = matmul(inputs, kernel)
+    return made if bias is None else made + bias
+
+
+@lstm_layer.gradient
+def _(g, out, inputs, hidden, carried, kernel, recurrent_kernel, bias):
+    found = lstm_layer_gradient(*g, inputs, hidden, carried, kernel, recurrent_kernel, bias)
+    return (*found[:5], None if bias is None else found[5])
+
+
+def _gradient_shapes(g: Any, to_hidden: Any, to_carried: Any, *given: Any) -> list[Any]:
+    inputs, hidden, carried, kernel, recurrent_kernel, _ = given
+    return [t.shape for t in (inputs, hidden, carried, kernel, recurrent_kernel)] + [kernel.shape[1:]]
+
+
+@composite(shape=_gradient_shapes, dtype=dtypes.promoted, level="recurrent")
+def lstm_layer_gradient(
+    g: Tensor, to_hidden: Tensor, to_carried: Tensor, inputs: Tensor, hidden: Tensor, carried: Tensor, kernel: Tensor,
+    recurrent_kernel: Tensor, bias: Optional = None,
+):  # fmt: skip
+    """What `lstm_layer` hands back of `g` (time, batch, units) and of what arrived at its last states (batch, units).
+
+    Gives gradients for inputs, hidden, carried, kernel, recurrent_kernel and the bias, in their shapes.
+    """
+    out = lstm_sequence(_projected(inputs, kernel, bias), hidden, carried, recurrent_kernel)
+    last = [concatenate([zeros_like(out[1][:-1]), expand_dims(t, 0)], 0) for t in (to_hidden, to_carried)]
+    dz, d_hidden, d_carried, d_recurrent = _backwards(
+        (g + last[0], last[1], zeros_like(out[2])), out, hidden, carried, recurrent_kernel
+    )
+    rows = [reshape(t, (-1, t.shape[-1])) for t in (inputs, dz)]
+    d_kernel = matmul(transpose(rows[0]), rows[1])
+    return [matmul(dz, transpose(kernel)), d_hidden, d_carried, d_kernel, d_recurrent, sum(rows[1], 0)]

@@ -100,7 +100,8 @@ class _Lowering:
             ys, xs, seeds = substitute(mark.arguments, lambda t: swap.get(t, t))
             flat = replaced([*ys, *xs, *seeds], swap, boundary)
             ys, xs, seeds = flat[: len(ys)], flat[len(ys) : len(ys) + len(xs)], flat[len(ys) + len(xs) :]
-            swap.update(zip(mark.outputs, expand_gradients(ys, xs, seeds, self.inlined), strict=True))
+            found = expand_gradients(ys, xs, seeds, self.inlined, self.engine.fused)
+            swap.update(zip(mark.outputs, found, strict=True))
         return replaced(wanted, swap, boundary) if swap else wanted
 
 

@@ -185,15 +185,15 @@ class RNN(Layer):
             )
         if hasattr(self.cell, "prepare"):
             self.cell.prepare(K.shape(inputs)[0], training)
-        rows, step = self._rows_and_step(inputs, training, constants)
         if (
             mask is None
             and constants is None
             and not self.unroll
             and getattr(self.cell, "has_sequence", False)
         ):
-            last, outputs, states = self._all_steps(rows, initial_state)
+            last, outputs, states = self._all_steps(inputs, initial_state)
         else:
+            rows, step = self._rows_and_step(inputs, training, constants)
             last, outputs, states = K.rnn(
                 step, rows, initial_state, constants=constants, go_backwards=self.go_backwards, mask=mask,
                 unroll=self.unroll, input_length=K.int_shape(inputs)[1],
@@ -207,9 +207,9 @@ class RNN(Layer):
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
 
-    def _all_steps(self, rows, initial_state):
+    def _all_steps(self, inputs, initial_state):
         """Like `K.rnn`, by the one operation that the cell has for all steps."""
-        rows = K.permute_dimensions(rows, (1, 0, 2))
+        rows = K.permute_dimensions(inputs, (1, 0, 2))
         if self.go_backwards:
             rows = K.reverse(rows, 0)
         outputs, states = self.cell.sequence(rows, initial_state)

@@ -240,13 +240,26 @@ class LSTMCell(_GatedCell):
     @property
     def has_sequence(self):
         """Whether all steps can be one operation: the usual activations, nothing dropped between steps."""
-        own = type(self).step is LSTMCell.step and self.activation is activations.tanh
+        kind = type(self)
+        own = (kind.step, kind.project, kind.call) == (LSTMCell.step, _GatedCell.project, _GatedCell.call)
+        own = own and self.activation is activations.tanh
         return own and self.recurrent_activation is activations.sigmoid and self._mask(1) is None
 
-    def sequence(self, projected, states):
-        """(outputs, last states) of all steps; `projected` and outputs (time, batch, ...)."""
-        outputs, carried, _ = operation("lstm_sequence")(projected, *states, self.recurrent_kernel)
-        return outputs, [outputs[-1], carried[-1]]
+    def sequence(self, inputs, states):
+        """(outputs, last states) of all steps; `inputs` and outputs (time, batch, ...)."""
+        masks = self._mask(0)
+        if masks is not None and len(masks) > 1:  # each gate sees inputs of its own
+            projected = K.concatenate(
+                [K.dot(inputs * m, self._gate(self.kernel, i)) for i, m in enumerate(masks)]
+            )
+            projected = projected if self.bias is None else projected + self.bias
+            outputs, carried, _ = operation("lstm_sequence")(projected, *states, self.recurrent_kernel)
+            return outputs, [outputs[-1], carried[-1]]
+        inputs = inputs if masks is None else inputs * masks[0]
+        outputs, *last = operation("lstm_layer")(
+            inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+        )
+        return outputs, last
 
     def step(self, projected, states):
         hidden, carried = states

@@ -1009,6 +1009,21 @@ def _ctc(d: Draw) -> list[Sample]:
     return [S(np.array([[0, 1], [2, 2]], "int32"), scores, lengths, np.array([2, 1], "int32"))]
 
 
+@_for("lstm_layer")
+def _lstm_layer(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 4), d(2, 2), d(2, 2), d(4, 8), d(2, 8), d(8)]
+    return [S(*first), S(d(1, 3, 2), d(3, 1), d(3, 1), d(2, 4), d(1, 4))]
+
+
+@_for("lstm_layer_gradient")
+def _lstm_layer_gradient(d: Draw) -> list[Sample]:
+    arrived, states = [d(3, 2, 2), d(2, 2), d(2, 2)], [d(2, 2), d(2, 2)]
+    return [
+        S(*arrived, d(3, 2, 4), *states, d(4, 8), d(2, 8), d(8)),
+        S(*arrived, d(3, 2, 1), *states, d(1, 8), d(2, 8)),
+    ]
+
+
 @_for("lstm_sequence")
 def _lstm(d: Draw) -> list[Sample]:
     return [S(d(3, 2, 8), d(2, 2), d(2, 2), d(2, 8)), S(d(1, 3, 4), d(3, 1), d(3, 1), d(1, 4))]

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import native
-from .values import HELD, Value, mx, raw, running
+from .values import HELD, Value, mx, raw, running, scope
 
 _numbers = itertools.count()
 
@@ -106,3 +106,38 @@ class Graph:
             else:
                 found.append(Value(made[at], value.shape, value.dtype))
         return found
+
+
+def graphed(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """`function`, which only knows how to make graphs, also on values that exist: by a graph of its own."""
+    made: dict[Any, Graph] = {}
+
+    def run(*values: Value | None, **attributes: Any) -> list[Any]:
+        if scope.trace is not None:
+            return function(*values, **attributes)
+        given = [v for v in values if v is not None]
+        given = [running(v.asnumpy(), v.dtype) if v.known else v for v in given]
+        key = (tuple(None if v is None else (v.shape, v.dtype) for v in values), tuple(attributes.items()))
+        if key not in made:
+            made[key] = _graph_of(function, values, attributes)
+        return [v.data for v in made[key](given)]
+
+    return run
+
+
+def _graph_of(function: Callable[..., list[Any]], values: Sequence[Value | None], attributes: Any) -> Graph:
+    scope.trace = Trace()
+    try:
+        symbols = [
+            None if v is None else Value(mx.sym.var(f"i{place}", shape=v.held), v.shape, v.dtype)
+            for place, v in enumerate(values)
+        ]
+        results = [
+            r if isinstance(r, Value) else Value(r, (), values[0].dtype)
+            for r in function(*symbols, **attributes)
+        ]
+        held = [s for s in symbols if s is not None]
+        names = {f"i{place}": held.index(s) for place, s in enumerate(symbols) if s is not None}
+        return Graph(scope.trace, names, results, dict(enumerate(held)), list(range(len(held))))
+    finally:
+        scope.trace = None
