@@ -3,7 +3,7 @@
 from importlib import import_module
 from typing import Any
 
-from kcore.spi import BackendSpec, DataAdapterSpec, hookimpl
+from kcore.spi import BackendSpec, DataAdapterSpec, ModelFormatSpec, hookimpl
 
 KCORE_API = 2
 __version__ = "0.1.0"
@@ -29,6 +29,11 @@ def kcore_backends() -> list[BackendSpec]:
 @hookimpl
 def kcore_data_adapters() -> list[DataAdapterSpec]:
     return [DataAdapterSpec(name="mxnet_iterator", target="kcore_backend_mxnet.data:DataIterAdapter")]
+
+
+@hookimpl
+def kcore_model_formats() -> list[ModelFormatSpec]:
+    return [ModelFormatSpec(name="mxnet", target="kcore_backend_mxnet.formats:FORMAT")]
 
 
 def __getattr__(name: str) -> Any:

@@ -1,5 +1,6 @@
 """What the engine promises beyond the conformance kit."""
 
+import io
 import os
 import subprocess
 import sys
@@ -17,6 +18,7 @@ from kcore.errors import ArgumentError
 from kcore.kernel.context import engine
 from kcore.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
 from kcore.models import Sequential
+from kcore.saving import formats
 
 mx = import_mxnet()
 ROWS = 70  # with batches of 16 the last one is smaller
@@ -262,6 +264,21 @@ def test_an_exported_model_is_a_gluon_block(tmp_path):
     np.testing.assert_allclose(block(mx.nd.array(x)).asnumpy(), model.predict(x), rtol=1e-5)
 
 
+@pytest.mark.filterwarnings("ignore:Please import `csr_matrix`")
+def test_exporting_is_a_format_of_models(tmp_path):
+    model = made()
+    x = data()[0][:1]
+    path = str(tmp_path / "m-symbol.json")
+    formats.for_saving(path, "export").export(model, path)
+    symbol, arguments, others = mx.model.load_checkpoint(str(tmp_path / "m"), 0)
+    bound = symbol.bind(mx.cpu(), {**arguments, **others, "data": mx.nd.array(x)})
+    np.testing.assert_allclose(bound.forward()[0].asnumpy(), model.predict(x), atol=1e-6)
+    with pytest.raises(ArgumentError, match="'mxnet' cannot load"):
+        formats.for_loading(path)
+    with pytest.raises(ArgumentError, match="two files"):
+        formats.by_name("mxnet").export(model, io.BytesIO())
+
+
 def test_what_cannot_be_exported_says_so(tmp_path):
     with pytest.raises(ArgumentError, match="to_backend"):
         export(made("numpy"), str(tmp_path / "model"))
@@ -329,6 +346,34 @@ def test_devices():
         assert len(fitted(model)[0]) == 2
         with pytest.raises(ArgumentError, match="no device 'gpu:7'"), kcore.device("gpu:7"):
             pass
+
+
+STEPS = """
+import resource, sys
+import numpy as np
+import kcore
+from kcore.layers import BatchNormalization, Dense
+from kcore.models import Sequential
+with kcore.use_backend("mxnet"):
+    model = Sequential([Dense(4, activation="relu", input_shape=(3,)), BatchNormalization(), Dense(1)])
+model.compile("sgd", "mse")
+x, y = np.random.RandomState(0).randn(3, 3).astype("float32"), np.ones((3, 1), "float32")
+
+def train(steps):  # batches of 2 and of 1 row
+    model.fit(x, y, batch_size=2, epochs=steps // 2, verbose=0)
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+
+before = train(1_000)
+grown = train(10_000) - before
+assert grown < 10_000, f"{grown} KiB more after 10,000 steps"
+print("flat")
+"""
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="asks the system for memory in the way of Unix")
+def test_memory_stays_flat_over_ten_thousand_steps_and_the_interpreter_ends_cleanly():
+    done = run(STEPS)
+    assert done.stdout == "flat\n" and done.stderr == ""
 
 
 def test_memory_stays_flat():
