@@ -188,7 +188,7 @@ class Archive:
         self.where = where
         self._file, self._base = file, file.tell()
         self._lock = threading.Lock()  # a position in the file is shared
-        self.size = file_size(file)
+        self.size = file_size(file) - self._base
         self.tally = Tally(where, self.size)
         self.members = self._directory()
 

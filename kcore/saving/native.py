@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from random import Random
 from typing import Any
 
 import numpy as np
 
 from ..backend.random_state import seeds_in
 from ..backend.variables import Variable
-from ..errors import FileRefused, UnknownName
+from ..errors import CannotMap, FileRefused, UnknownName
 from ..kernel.registry import registries
 from ..training.randomness import random_state, set_random_state
 from . import container, manifest
@@ -136,6 +137,8 @@ def restore_random_state(source: Any) -> None:
             if host[1].shape != (624,) or not 0 <= host[2] <= 624:
                 raise ValueError("not a state")
             python = (values["python_version"], np.asarray(arrays["python_numbers"]), values["python_gauss"])
+            np.random.RandomState().set_state(host)  # tried first on generators that nobody uses
+            Random().setstate((python[0], tuple(map(int, python[1])), python[2]))
             set_random_state({"host": host, "python": python})
         except (KeyError, TypeError, ValueError) as error:
             raise refused(found.where, manifest.MANIFEST, 11, "its random state is none") from error
@@ -149,11 +152,13 @@ def load(
     with container.opened(source) as found:
         told = manifest.read(found)
         snapshot = _snapshot(told, found.where)
+        for stored in told.arrays.values():  # also those that loading does not use
+            stored.verify()
         try:
             model = model_from(snapshot, custom_objects, compile, safe_mode)
-        except UnknownName as error:
+        except (UnknownName, CannotMap) as error:
             hint = advice(told.plugins, str(error))
-            raise (UnknownName(f"{error}\n  {hint}") if hint else error) from None
+            raise (type(error)(f"{error}\n  {hint}") if hint else error) from None
         if compile:
             put_state(model, told, found.where)
         return model

@@ -210,6 +210,8 @@ def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:
     try:
         values = arranged(model.optimizer, group, model._compiled.params, snapshot.where)
         model.optimizer.set_weights(values)
+    except FileRefused:
+        raise
     except (KcoreError, ValueError) as error:
         raise WeightsMismatch(
             f"{snapshot.where}: the state of the optimizer does not fit: {error} Load with compile=False to leave it out."
