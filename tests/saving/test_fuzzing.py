@@ -48,6 +48,8 @@ for i in range(1000 if kind == "flip" else len(data) // 4096 + 1):
     else:
         assert np.array_equal(again.predict(x), expected), i
         same += 1
+    if i % 5:
+        continue
     try:
         model.load_weights(changed)
     except KcoreError:
