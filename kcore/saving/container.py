@@ -170,7 +170,8 @@ def written(target: Any) -> Iterator[ArchiveWriter]:
 # reading ----------------------------------------------------------------------------------------------------
 @contextmanager
 def opened(source: Any) -> Iterator[Archive]:
-    """The archive at a path, or in an open binary file from its position on. Raises FileRefused."""
+    """The archive at a path or in an open binary file: from its position on, if one begins there, else from the start
+    (so that a stream that was just written can be read). Raises FileRefused."""
     if isinstance(source, (str, os.PathLike)):
         # opened once: what is checked is what is read, whatever becomes of the path
         with open(source, "rb", buffering=0) as file:
@@ -181,12 +182,17 @@ def opened(source: Any) -> Iterator[Archive]:
         raise ArgumentError(f"a path or an open binary file is needed; {source!r} was given.")
 
 
+def _beginning(file: Any) -> int:
+    at = int(file.tell())
+    return at if file.read(4) == b"PK\3\4" else 0
+
+
 class Archive:
     """An archive whose directory and headers were checked; `members` by name, in their order."""
 
     def __init__(self, file: Any, where: str) -> None:
         self.where = where
-        self._file, self._base = file, file.tell()
+        self._file, self._base = file, _beginning(file)
         self._lock = threading.Lock()  # a position in the file is shared
         self.size = file_size(file) - self._base
         self.tally = Tally(where, self.size)
