@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import defaultdict
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -21,6 +22,7 @@ from .variables import Variable
 
 _uids: defaultdict[str, int] = defaultdict(int)
 _uid_lock = threading.Lock()
+_scope: ContextVar[str] = ContextVar("kcore_name_scope", default="")
 _to_clear: list[Callable[[], None]] = []
 
 
@@ -28,14 +30,35 @@ def _dtype(dtype: Any) -> str:
     return settings.floatx if dtype is None else dtypes.canonical(dtype)
 
 
+class name_scope:
+    """`with K.name_scope("block"):` the names given to K.variable, K.placeholder and K.constant within start with
+    "block/". Scopes stand in one another. Names are for people; nothing depends on them."""
+
+    def __init__(self, name: str) -> None:
+        self.name = str(name)
+        self._tokens: list[Any] = []
+
+    def __enter__(self) -> str:
+        inside = f"{_scope.get()}{self.name}/"
+        self._tokens.append(_scope.set(inside))
+        return inside
+
+    def __exit__(self, *details: Any) -> None:
+        _scope.reset(self._tokens.pop())
+
+
+def _named(name: str | None) -> str | None:
+    return None if name is None else f"{_scope.get()}{name}"
+
+
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     """A variable that starts as `value`; dtype floatx unless given. Of SciPy's sparse matrix: a sparse tensor, whose
     values are a variable and whose places stay."""
     if hasattr(value, "tocoo"):
-        return sparse_variable(value, _dtype(dtype), name, constraint)
+        return sparse_variable(value, _dtype(dtype), _named(name), constraint)
     if isinstance(value, SymbolicTensor):
         value = evaluate(value)
-    return Variable(value, _dtype(dtype), name, constraint=constraint)
+    return Variable(value, _dtype(dtype), _named(name), constraint=constraint)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Constant:
@@ -44,7 +67,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     if shape is not None:
         shape = known_sizes("constant", shape)
         array = np.full(shape, array) if array.ndim == 0 else np.broadcast_to(array, shape)
-    return Constant(array, _dtype(dtype), name)
+    return Constant(array, _dtype(dtype), _named(name))
 
 
 def placeholder(
@@ -61,8 +84,8 @@ def placeholder(
         shape = (None,) * ndim
     sizes = as_shape(shape) if shape != () else ()
     if sparse:
-        return sparse_placeholder(sizes, _dtype(dtype), name)
-    return Placeholder(sizes, _dtype(dtype), name)
+        return sparse_placeholder(sizes, _dtype(dtype), _named(name))
+    return Placeholder(sizes, _dtype(dtype), _named(name))
 
 
 def known_sizes(what: str, shape: Any) -> tuple[int, ...]:
@@ -91,13 +114,15 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None) -> Any:
     symbolic = isinstance(shape, SymbolicTensor) or any(isinstance(s, SymbolicTensor) for s in shape)
     if symbolic:
         return operation("broadcast_to")(as_tensor(value, dtype), shape)
-    return Variable(np.full(known_sizes("zeros or ones", shape), value, numpy_dtype(dtype)), dtype, name)
+    return Variable(
+        np.full(known_sizes("zeros or ones", shape), value, numpy_dtype(dtype)), dtype, _named(name)
+    )
 
 
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Variable:
     """A variable holding the identity matrix of `size` (a number, or a pair)."""
     n, m = known_sizes("eye", size if isinstance(size, (tuple, list)) else (size, size))
-    return Variable(np.eye(n, m), _dtype(dtype), name)
+    return Variable(np.eye(n, m), _dtype(dtype), _named(name))
 
 
 def int_shape(x: Any) -> Shape | None:
@@ -223,16 +248,3 @@ def clear_session() -> None:
 def at_clear_session(forget: Callable[[], None]) -> None:
     """`forget` is called by each `clear_session`."""
     _to_clear.append(forget)
-
-
-class name_scope:
-    """`with K.name_scope("block"):` as in Keras 2. Names are for people; nothing depends on them."""
-
-    def __init__(self, name: str) -> None:
-        self.name = name
-
-    def __enter__(self) -> str:
-        return self.name
-
-    def __exit__(self, *details: Any) -> None:
-        return None

@@ -484,7 +484,9 @@ def test_settings_and_names():
     assert initializers.get("zeros")((2,), dtype="float32") is not None and K.backend()
     with K.name_scope("block"):
         v = K.variable(1.0, name="v")
-    assert "v" in v.name
+        with K.name_scope("inner"):
+            p = K.placeholder((2,), name="p")
+    assert (v.name, p.name, K.zeros((2,), name="z").name) == ("block/v", "block/inner/p", "z")
     first, second = K.get_uid("thing_of_this_test"), K.get_uid("thing_of_this_test")
     assert second == first + 1
 
