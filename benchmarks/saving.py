@@ -3,7 +3,7 @@
     python benchmarks/saving.py [--megabytes 1024] [--folder FOLDER] [--repeat 3]
 
 Every measurement runs in a process of its own. Each way of writing is timed until the bytes are on the disk (fsync);
-reading is from the system's cache, for all alike. Memory is what the process has at its peak beyond what it had before
+before reading the file is taken out of the system's cache. Memory is what the process has at its peak beyond what it had before
 (with the model in it, for saving), as a multiple of the weights.
 """
 
@@ -62,9 +62,11 @@ class Peak:
         self.most = max(self.most, resident())
 
 
-def synced(path):
+def synced(path, forget=False):
     handle = os.open(path, os.O_RDONLY)
     os.fsync(handle)
+    if forget:
+        os.posix_fadvise(handle, 0, 0, os.POSIX_FADV_DONTNEED)
     os.close(handle)
 
 
@@ -105,6 +107,7 @@ def read(way, path, sizes):
         def action():
             return kcore.models.load_model(path, compile=False)
 
+    synced(path, forget=True)
     return timed(action)
 
 
@@ -129,6 +132,8 @@ def one(task, way, path, megabytes):
 
 def measured(task, way, folder, megabytes):
     path = Path(folder) / ("plain.hdf5" if way == "h5py" else f"model{way}")
+    if task == "write":
+        path.unlink(missing_ok=True)
     done = subprocess.run(
         [sys.executable, __file__, "--one", task, way, str(path), "--megabytes", str(megabytes)],
         capture_output=True, text=True, check=True, env={"OMP_NUM_THREADS": "1", "OPENBLAS_NUM_THREADS": "1", **os.environ},

@@ -77,6 +77,17 @@ class Variable(SymbolicTensor):
             return self._array.copy()
         return np.array(self._engine.to_numpy(self._engine.read_variable(self._storage)))
 
+    def peek(self) -> np.ndarray:
+        """The value, not to be changed; no copy where the engine keeps it as an array. It may change with the next
+        step: to be used at once."""
+        if self._engine is None:
+            assert self._array is not None
+            seen = self._array.view()
+        else:
+            seen = np.asarray(self._engine.to_numpy(self._engine.read_variable(self._storage))).view()
+        seen.flags.writeable = False
+        return seen
+
     def assign_now(self, value: Any, copy: bool = True) -> None:
         """Sets the value at once (`K.set_value`). Raises ShapeError if the shape differs.
 

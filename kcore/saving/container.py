@@ -15,7 +15,7 @@ import os
 import struct
 import threading
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -36,8 +36,7 @@ _LOCAL, _CENTRAL, _END64, _LOCATOR, _END = (
     struct.Struct("<4sIQI"), struct.Struct("<4s4H2IH"),
 )  # fmt: skip
 _TAIL = _END64.size + _LOCATOR.size + _END.size
-_PIECE = 2**24  # bytes read at once
-_ALONE = 2**22  # bytes from which a checksum is worth a thread
+_PIECE = 2**22  # bytes read at once
 
 
 @dataclass(frozen=True)
@@ -96,8 +95,6 @@ class ArchiveWriter:
 
     def __init__(self, file: Any) -> None:
         self._file = file
-        self._seekable = bool(getattr(file, "seekable", lambda: False)())
-        self._base = file.tell() if self._seekable else 0
         self._at = 0
         self.members: list[Member] = []
 
@@ -108,25 +105,7 @@ class ArchiveWriter:
             if _is_array(data)
             else memoryview(data)
         )
-        if len(view) < _ALONE or not self._seekable:
-            return self._added(Member(name, self._at, len(view), zlib.crc32(view)), view)
-        # the checksum is worked out while the disk is busy, and its header written again
-        checksum: list[int] = []
-        worker = threading.Thread(target=lambda: checksum.append(zlib.crc32(view)))
-        worker.start()
-        try:
-            self._added(Member(name, self._at, len(view), 0), view)
-        finally:
-            worker.join()
-        unknown = self.members.pop()
-        member = Member(name, unknown.header, len(view), checksum[0])
-        self._file.seek(self._base + member.header)
-        _write(self._file, _local(member))
-        self._file.seek(self._base + self._at)
-        self.members.append(member)
-        return member
-
-    def _added(self, member: Member, view: memoryview) -> Member:
+        member = Member(name, self._at, len(view), zlib.crc32(view))
         _write(self._file, _local(member))
         _write(self._file, view)
         self._at = member.end
@@ -265,15 +244,12 @@ class Archive:
         """A member as an array of its own, checked while it is read."""
         made = np.empty(shape, dtype)
         view = memoryview(made.reshape(-1).view("uint8"))
-        pieces = [view[i : i + _PIECE] for i in range(0, len(view), _PIECE)]
-        at = member.start
-
-        def fill(piece: memoryview) -> None:
-            nonlocal at
-            self._read_into(at, piece)
-            at += len(piece)
-
-        if _checksum_while(fill, pieces) != member.crc:
+        checksum = 0
+        for at in range(0, len(view), _PIECE):
+            piece = view[at : at + _PIECE]
+            self._read_into(member.start + at, piece)
+            checksum = zlib.crc32(piece, checksum)
+        if checksum != member.crc:
             raise self._changed(member.name)
         return made
 
@@ -324,28 +300,3 @@ class Archive:
 
     def _changed(self, member: str) -> FileRefused:
         return refused(self.where, member, 17, "does not have its checksum: the file was changed or damaged")
-
-
-def _checksum_while(fill: Callable[[memoryview], None], pieces: list[memoryview]) -> int:
-    """The CRC-32 of all pieces; while one is filled, that of the one before is worked out."""
-    checksum = 0
-    worker: threading.Thread | None = None
-
-    def take(piece: memoryview) -> None:
-        nonlocal checksum
-        checksum = zlib.crc32(piece, checksum)
-
-    try:
-        for piece in pieces:
-            fill(piece)
-            if worker is not None:
-                worker.join()
-            if len(pieces) == 1:
-                take(piece)
-                continue
-            worker = threading.Thread(target=take, args=(piece,))
-            worker.start()
-    finally:
-        if worker is not None:
-            worker.join()
-    return checksum

@@ -53,7 +53,7 @@ class Held:
         self.shape, self.dtype = tuple(variable.shape), numpy_dtype(variable.dtype)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        return np.asarray(self.variable.numpy(), dtype=dtype)
+        return np.asarray(self.variable.peek(), dtype=dtype)
 
 
 def numpy_dtype(dtype: str) -> np.dtype:
