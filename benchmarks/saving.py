@@ -3,7 +3,7 @@
     python benchmarks/saving.py [--megabytes 1024] [--folder FOLDER] [--repeat 3]
 
 Every measurement runs in a process of its own. Each way of writing is timed until the bytes are on the disk (fsync);
-before reading the file is taken out of the system's cache. Memory is what the process has at its peak beyond what it had before
+before reading the file is taken out of the cache. Memory is what the process has at its peak beyond what it had before
 (with the model in it, for saving), as a multiple of the weights.
 """
 
