@@ -9,12 +9,14 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import ArgumentError, FileRefused
+from ..errors import ArgumentError, CannotMap, FileRefused, UnknownName
+from ..kernel.registry import OWN
 from . import keras3_tree
 from .atomic import writing
 from .formats import ModelFormat
 from .gate import config_from_json
 from .hdf5_gate import DAMAGED, Checked, _Tree, checksum, h5py, is_hdf5, opened
+from .provenance import advice, plugins_of
 from .restoring import groups_of, made_by, model_from, snapshot_of
 from .snapshot import Group, Snapshot
 from .weights import OwnWeights, Plan, plan_by_name, plan_in_order
@@ -25,6 +27,10 @@ HEADER_LIMIT = 64512
 
 # Checksums of texts and arrays beside them, which Keras does not look at. A file without them is read all the same.
 CHECKSUMS = "kcore_crc32"
+
+
+# What came from which plug-in, for the error where it is missing; only where something did.
+PLUGINS = "kcore_plugins"
 
 
 # writing ----------------------------------------------------------------------------------------------------
@@ -68,6 +74,13 @@ def _fill(root: Any, snapshot: Snapshot, whole: bool) -> None:
         if snapshot.optimizer is not None:
             _write_arrays(root.create_group("optimizer_weights"), snapshot.optimizer)
     root.attrs[CHECKSUMS] = checksum_of_texts(texts)
+    strangers = [
+        p
+        for p in plugins_of(snapshot.architecture, snapshot.training)
+        if p["plugin"] and p["distribution"] != OWN
+    ]
+    if strangers:
+        root.attrs[PLUGINS] = _long_text(json.dumps(strangers))
 
 
 def _long_text(text: str) -> Any:
@@ -122,7 +135,26 @@ def load(
 ) -> Any:
     """The model in a file of Keras 2, tf.keras 2 or Keras 3. See `kcore.models.load_model`."""
     with opened(source) as checked:
-        return model_from(snapshot_in(checked), custom_objects, compile, safe_mode)
+        try:
+            return model_from(snapshot_in(checked), custom_objects, compile, safe_mode)
+        except (UnknownName, CannotMap) as error:
+            hint = advice(_plugins_told(checked), str(error))
+            raise (type(error)(f"{error}\n  {hint}") if hint else error) from None
+
+
+def _plugins_told(checked: Checked) -> list[dict[str, Any]]:
+    """The plug-ins that a file says it needs; none where it says it in a way that is not understood."""
+    text = checked.tree.text(PLUGINS)
+    told = config_from_json(text, checked.where, PLUGINS) if text is not None else []
+    words = ("plugin", "distribution", "version")
+    return [
+        entry
+        for entry in (told if isinstance(told, list) else [])
+        if isinstance(entry, dict)
+        and all(isinstance(entry.get(w), str) for w in words)
+        and isinstance(entry.get("gives"), dict)
+        and all(isinstance(names, list) for names in entry["gives"].values())
+    ]
 
 
 def snapshot_in(checked: Checked) -> Snapshot:

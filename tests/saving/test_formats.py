@@ -3,12 +3,14 @@
 import io
 import json
 
+import h5py
 import numpy as np
 import pytest
 
 from kcore import layers
-from kcore.errors import ArgumentError, FileRefused, UnknownName
-from kcore.kernel.registry import registries
+from kcore.errors import ArgumentError, CannotMap, FileRefused, UnknownName
+from kcore.kernel.registry import Origin, registries
+from kcore.kernel.specs import LayerSpec
 from kcore.models import Sequential, load_model, save_model
 from kcore.saving import ModelFormat, formats, model_from, snapshot_of
 from kcore.saving.snapshot import Group, Snapshot
@@ -67,6 +69,32 @@ def test_a_format_of_a_plug_in(plugged, tmp_path):
         made.load_weights(tmp_path / "m.model.txt")
     with pytest.raises(ArgumentError, match="'text' cannot save weights"):
         made.save_weights(tmp_path / "w", format="text")
+
+
+class Tripled(layers.Layer):
+    def call(self, inputs):
+        return inputs * 3.0
+
+
+def test_a_missing_plug_in_is_named(tmp_path):
+    registry = registries.layers
+    registry.register(LayerSpec("Tripled", Tripled), Origin("triples", "acme-triples", "1.2"))
+    try:
+        Sequential([layers.Dense(2, input_shape=(2,)), Tripled()]).save(tmp_path / "m.h5")
+        load_model(tmp_path / "m.h5", compile=False)
+    finally:
+        registry.entries.pop("Tripled")
+        registry._resolved.pop("Tripled", None)
+    with pytest.raises(
+        CannotMap, match=r"'Tripled'[\s\S]*'triples': pip install acme-triples \(it was version 1.2\)"
+    ):
+        load_model(tmp_path / "m.h5", compile=False)
+    with h5py.File(tmp_path / "m.h5", "r+") as file:
+        for text in ("7", "[7]", '[{"plugin": 1}]', "x"):
+            file.attrs["kcore_plugins"] = text
+            file.flush()
+            with pytest.raises((CannotMap, FileRefused)):
+                load_model(tmp_path / "m.h5", compile=False)
 
 
 def test_which_format():
