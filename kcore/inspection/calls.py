@@ -15,6 +15,7 @@ from ..backend.random_state import RANDOM_COUNTER
 from ..backend.recording import Call, recording
 from ..backend.tensor import Placeholder, SymbolicTensor
 from ..backend.variables import Variable
+from ..dtypes import canonical
 from ..errors import ArgumentError
 from ..layers import InputLayer
 from ..models.network import Network
@@ -61,7 +62,8 @@ def _inputs(model: Any, arrays: Sequence[np.ndarray] | None) -> list[SymbolicTen
         raise ArgumentError(
             f"model {model.name!r} is written in Python and does not know its inputs: give a batch of data."
         )
-    return [Placeholder((None, *a.shape[1:]), str(a.dtype)) for a in arrays]
+    kinds = [K.floatx() if a.dtype.kind == "f" else canonical(a.dtype) for a in arrays]
+    return [Placeholder((None, *a.shape[1:]), kind) for a, kind in zip(arrays, kinds, strict=True)]
 
 
 def _laid_open(calls: Sequence[Call]) -> list[Call]:

@@ -116,7 +116,7 @@ def test_a_model_written_in_python():
 
     with pytest.raises(ArgumentError, match="give a batch"):
         kcore.compare(Written(), ["numpy", OFF])
-    x = np.ones((2, 4), "float32")
+    x = np.ones((2, 4))
     assert kcore.compare(Written(), ["numpy", OFF], x).first.layer == "b"
     # an operation between two layers belongs to neither
     between = kcore.compare(Written(), ["numpy", WithFaults(sin=np.cos)], x)
@@ -163,6 +163,29 @@ def test_data_are_taken_and_checked():
         kcore.compare(model, ["numpy", OFF], [x, x])
     with pytest.raises(ArgumentError, match="at least two engines"):
         kcore.compare(model, "numpy")
+
+
+def test_several_inputs_and_outputs_by_name_and_state():
+    a, b = L.Input(batch_shape=(2, 3, 4), name="a"), L.Input(batch_shape=(2, 4), name="b")
+    state = L.LSTM(4, stateful=True, name="state")
+    x = L.Add(name="sum")([state(a), b])
+    model = Model(
+        [a, b],
+        [L.Dense(2, activation="tanh", name="one")(x), L.Dense(3, activation="softmax", name="two")(x)],
+    )
+    model.compile("sgd", ["mse", "sparse_categorical_crossentropy"], loss_weights=[1.0, 0.5])
+    batch = {"b": np.ones((2, 4), "float32"), "a": np.ones((2, 3, 4), "float32")}
+    before = [K.get_value(s) for s in state.states]
+    found = kcore.compare(model, ["numpy", WithFaults()], batch)
+    assert found.passed and [r.layer for r in found.rows] == ["state", "sum", "one", "two", "(loss)"]
+    assert (
+        kcore.compare(model, ["numpy", OFF], (batch, [np.zeros((2, 2)), np.array([0, 2])])).first.layer
+        == "state"
+    )
+    only = WithFaults(softmax=lambda x, axis=-1: x)
+    assert kcore.compare(model, ["numpy", only]).first.layer == "two"
+    for state_before, variable in zip(before, state.states, strict=True):
+        np.testing.assert_array_equal(K.get_value(variable), state_before)
 
 
 def test_several_engines_and_tolerances():
