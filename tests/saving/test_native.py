@@ -7,14 +7,17 @@ import os
 import subprocess
 import sys
 import tracemalloc
+import warnings
 import zipfile
 from pathlib import Path
 
+import h5py
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+import hostile_files
 import kcore
 from kcore import layers, losses, optimizers
 from kcore.errors import CannotMap, FileRefused, KcoreError, UnknownName, WeightsMismatch
@@ -501,6 +504,7 @@ def test_a_fault_at_any_operation_leaves_the_old_file(tmp_path, suffix):
 KILLED = """
 import os, sys
 sys.path[:0] = [sys.argv[2]]
+import h5py
 import numpy as np
 from kcore import layers
 from kcore.models import Sequential, load_model
@@ -567,3 +571,27 @@ def test_memory(tmp_path):
     model.save(tmp_path / "m.kcore")
     assert peak(lambda: model.save(tmp_path / "m.kcore"))[0] < 0.25
     assert peak(lambda: load_model(tmp_path / "m.kcore", compile=False))[0] < 1.2
+
+
+# the hostile configs of tests/hostile_files.py, in this format ----------------------------------------------------
+@pytest.mark.parametrize("case", hostile_files.CASES["config"], ids=str)
+def test_hostile_configs(case, tmp_path, nothing_else):
+    """What HDF5 files with such configs are refused for, files of this format are refused for."""
+    _opened["on"] = False
+    path = case.make(tmp_path)
+    with h5py.File(path, "r") as file:
+        told = {n: file.attrs.get(f"{n}_config") for n in ("model", "training")}
+    members = members_of(saved(hostile_files.victim()))
+    manifest = json.loads(members["manifest.json"])
+    for key, name in (("architecture", "model"), ("training", "training")):
+        manifest[key] = f"@{name}@" if told[name] is not None else manifest[key]
+    text = json.dumps(manifest)
+    for name, config in told.items():  # as text: it may be no JSON, or too deep for Python to write
+        config = config.decode() if isinstance(config, bytes) else config
+        text = text if config is None else text.replace(f'"@{name}@"', config)
+    data = packed({**members, "manifest.json": text.encode()})
+    _opened["on"] = True
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        with pytest.raises(KcoreError):
+            loaded(data)
