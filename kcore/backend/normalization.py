@@ -5,7 +5,7 @@ from ..errors import ArgumentError, ShapeError
 from ..shapes import describe, normalize_axes, normalize_axis, reduced, same_first
 from .declare import Optional, Tensor, composite
 from .elementwise import cast, maximum, product, rsqrt, square
-from .reductions import mean
+from .reductions import mean, sum
 from .shaping import reshape, resized, sizes_of
 
 
@@ -50,6 +50,55 @@ def standardize_gradient(g: Tensor, normed: Tensor, variance: Tensor, axes, epsi
     return (g - mean(g, axes, True) - normed * along) * rsqrt(variance + epsilon)
 
 
+# with a scale and a shift: for engines that have that as one operation
+def _scaled_shapes(x, gamma, beta, axis, epsilon):
+    return [x.shape, gamma.shape, gamma.shape]
+
+
+@composite(shape=_scaled_shapes, dtype=dtypes.floating, level="training", rule_if_fused=True)
+def standardize_channels(x: Tensor, gamma: Tensor, beta: Tensor, axis, epsilon):
+    """`standardize` over all axes but `axis`, times gamma, plus beta, both (channels,): (result, mean, variance).
+
+    mean and the (biased) variance are (channels,).
+    """
+    rank = len(x.shape)
+    normed, average, variance = standardize(x, tuple(i for i in range(rank) if i != axis), epsilon)
+    kept = tuple(-1 if i == axis else 1 for i in range(rank))
+    return [
+        _scaled(normed, reshape(gamma, kept), reshape(beta, kept)), reshape(average, (-1,)), reshape(variance, (-1,)),
+    ]  # fmt: skip
+
+
+@standardize_channels.gradient
+def _(g, out, x, gamma, beta, axis, epsilon):
+    arriving, to_mean, to_variance = g
+    _, average, variance = out
+    total, to_gamma, to_beta = standardize_channels_gradient(arriving, x, gamma, beta, axis, epsilon)
+    rank = len(x.shape)
+    kept = tuple(-1 if i == axis else 1 for i in range(rank))
+    count = cast(product([s for i, s in enumerate(sizes_of(x)) if i != axis]), x.dtype)
+    if not _nothing(to_mean):
+        total = total + reshape(to_mean, kept) / count
+    if not _nothing(to_variance):
+        total = total + reshape(to_variance, kept) * (x - reshape(average, kept)) * (2.0 / count)
+    return total, to_gamma, to_beta
+
+
+def _scaled_gradient_shapes(g, x, gamma, beta, axis, epsilon):
+    return [x.shape, gamma.shape, gamma.shape]
+
+
+@composite(shape=_scaled_gradient_shapes, dtype=dtypes.floating, level="training")
+def standardize_channels_gradient(g: Tensor, x: Tensor, gamma: Tensor, beta: Tensor, axis, epsilon):
+    """What `standardize_channels` hands back of `g`, of the shape of `x`, for x, gamma and beta."""
+    rank = len(x.shape)
+    axes = tuple(i for i in range(rank) if i != axis)
+    kept = tuple(-1 if i == axis else 1 for i in range(rank))
+    normed, _, variance = standardize(x, axes, epsilon)
+    inner = standardize_gradient(g * reshape(gamma, kept), normed, variance, axes, epsilon)
+    return [inner, sum(g * normed, axes), sum(g, axes)]
+
+
 def _along(vector, rank, axis):
     """A vector (channels,) laid along `axis` of a tensor of `rank`; anything of full rank as it is."""
     if vector is None or len(vector.shape) != 1 or rank == 1:
@@ -87,8 +136,13 @@ def normalize_batch_in_training(x: Tensor, gamma: Optional, beta: Optional, redu
     """
     rank = len(x.shape)
     axes = normalize_axes(tuple(reduction_axes), rank)
-    normed, average, variance = standardize(x, axes, epsilon)
     kept = tuple(1 if i in axes else -1 for i in range(rank))
+    vectors = [v for v in (gamma, beta) if v is not None and len(v.shape) == 1]
+    whole = len(vectors) == 2 and kept.count(-1) == 1
+    if whole:
+        result, average, variance = standardize_channels(x, gamma, beta, kept.index(-1), epsilon)
+    else:
+        result, average, variance = standardize(x, axes, epsilon)
     spread = [None if v is None else (reshape(v, kept) if kept.count(-1) == 1 else v) for v in (gamma, beta)]
     sizes = sizes_of(x)
     if rank == 4 and axes == (0, 1, 2):
@@ -99,7 +153,8 @@ def normalize_batch_in_training(x: Tensor, gamma: Optional, beta: Optional, redu
             count = cast(count, x.dtype)
             variance = variance * (count / maximum(count - 1.0, 1.0))
     rest = [d for i, d in enumerate(sizes) if i not in axes]
-    return [_scaled(normed, *spread), resized(average, rest), resized(variance, rest)]
+    result = result if whole else _scaled(result, *spread)
+    return [result, resized(average, rest), resized(variance, rest)]
 
 
 @composite

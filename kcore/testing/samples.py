@@ -932,6 +932,20 @@ def _standardize(d: Draw) -> list[Sample]:
     return [S(d(3, 2), (0,), 1e-3), S(d(2, 2, 3), (0, 1), 0.1), S(d(2, 3), (1,), 1e-3)]
 
 
+@_for("standardize_channels")
+def _standardize_channels(d: Draw) -> list[Sample]:
+    return [
+        S(d(3, 4, 2), d(2), d(2), 2, 0.01),
+        S(d(2, 3, 4), d(3), d(3), 1, 0.1),
+        S(d(5, 2), d(2), d(2), 1, 0.01),
+    ]
+
+
+@_for("standardize_channels_gradient")
+def _standardize_channels_gradient(d: Draw) -> list[Sample]:
+    return [S(d(3, 4, 2), d(3, 4, 2), d(2), d(2), 2, 0.01), S(d(2, 3, 4), d(2, 3, 4), d(3), d(3), 1, 0.1)]
+
+
 @_for("standardize_gradient")
 def _standardize_gradient(d: Draw) -> list[Sample]:
     return [S(d(3, 2), d(3, 2), d(1, 2, low=0.5), (0,), 1e-3)]

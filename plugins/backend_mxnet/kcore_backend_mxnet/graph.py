@@ -73,7 +73,7 @@ class Graph:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
             group = native.linked(mx.sym.Group([mx.sym.BlockGrad(s) for s in listed]), trace.native)
             # MXNet's backward operations want what the forward ones keep for them in training only
-            self.trains = bool(trace.native.links)
+            self.trains = trace.native.trains
             self.symbol = group
             self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
             self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]

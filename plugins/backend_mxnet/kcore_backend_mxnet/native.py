@@ -38,6 +38,7 @@ class Record:
         # name of a backward operation: (its forward operation, {input: which result of that one})
         self.links: dict[str, tuple[Forward, dict[int, int]]] = {}
         self.results: dict[str, list[Any]] = {}
+        self.trains = False  # whether an operation computes otherwise, or keeps something, in training mode
         self._forwards: set[str] = set()
         self._known: dict[Any, Any] = {}
 
@@ -72,6 +73,7 @@ def backward(
     )  # fmt: skip
     # MXNet builds its own graph backwards of every graph, and these operations have no part in one
     results = [mx.sym.BlockGrad(made[i]) for i in range(len(made.list_outputs()))]
+    record.trains = True
     record.links[name], record.results[name] = (forward, hidden or {}), results
     return results
 

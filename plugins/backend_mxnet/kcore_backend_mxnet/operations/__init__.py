@@ -1,6 +1,18 @@
 """What MXNet does for each operation of the core: tables by subject, joined here."""
 
-from . import convolution, elements, hosted, linear, places, pooling, recurrent, reductions, shapes, steps
+from . import (
+    convolution,
+    elements,
+    hosted,
+    linear,
+    normalization,
+    places,
+    pooling,
+    recurrent,
+    reductions,
+    shapes,
+    steps,
+)
 from .wrapping import wrapped
 
 _SUBJECTS = (elements, reductions, shapes, places, linear, convolution)
@@ -12,7 +24,14 @@ PRIMITIVES = {
     },
     **hosted.PRIMITIVES,
 }
-FUSED = {**elements.FUSED, **convolution.FUSED, **pooling.FUSED, **recurrent.FUSED, **steps.FUSED}
+FUSED = {
+    **elements.FUSED,
+    **convolution.FUSED,
+    **pooling.FUSED,
+    **recurrent.FUSED,
+    **normalization.FUSED,
+    **steps.FUSED,
+}
 # run between graphs; `scan` only where it is too long to be laid out in one
 HOSTED = frozenset(hosted.PRIMITIVES) - {"scan"}
 UNSUPPORTED: dict[str, str] = {}
