@@ -277,9 +277,8 @@ def main() -> None:
     parser.add_argument("--predict", action="store_true", help="predict instead of training")
     options = parser.parse_args()
     makers = {"kcore": kcore_step, "gluon": gluon_step, "hand": hand_step}
-    print(
-        f"milliseconds per {'batch predicted' if options.predict else 'training step'}, least of {options.rounds} rounds: processor time (wall time)"
-    )
+    what = "batch predicted" if options.predict else "training step"
+    print(f"milliseconds per {what}, least of {options.rounds} rounds: processor time (wall time)")
     print(f"MXNet {mx.__version__}, OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}")
     for workload in options.workloads:
         runs = {peer: makers[peer](workload, options.predict) for peer in PEERS}

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import math
+
+import numpy as np
 
 from kcore import dtypes
 from kcore.shapes import broadcast, broadcast_shapes
@@ -149,13 +152,43 @@ _add = binary(*_named("broadcast_add", "elemwise_add"), lambda a, n: a + n, lamb
 def add(x, y):
     """Also a bias after a convolution, which MXNet adds on the way."""
     for value, bias in ((x, y), (y, x)):
-        if value.with_bias is not None and bias.shape == value.shape[-1:] and scope.trace is not None:
-            return Value(None, value.shape, value.dtype, first=value.with_bias(raw(bias)))
+        if value.with_bias is not None and _by_channel(bias, value) and scope.trace is not None:
+            made = value.with_bias(raw(bias).reshape((-1,)))
+            return Value(None, value.shape, value.dtype, first=made)
     return _add(x, y)
 
 
+def _by_channel(vector, value):
+    """Whether `vector` has one number for each channel of `value`."""
+    channels = value.shape[-1]
+    return vector.size == channels and vector.shape[-1:] == (channels,) and len(vector.shape) <= value.ndim
+
+
 subtract = binary(*_named("broadcast_sub", "elemwise_sub"), lambda a, n: a - n, lambda a, n: n - a)
-multiply = binary(*_named("broadcast_mul", "elemwise_mul"), lambda a, n: a * n, lambda a, n: a * n)
+_multiply = binary(*_named("broadcast_mul", "elemwise_mul"), lambda a, n: a * n, lambda a, n: a * n)
+
+
+def multiply(x, y):
+    """Also a scale for each channel, to which MXNet's batch normalisation adds a shift on the way."""
+    made = _multiply(x, y)
+    if scope.trace is None or not isinstance(made, Value) or made.dtype != "float32":
+        return made
+    for value, scale in ((x, y), (y, x)):
+        if value.first is not None and value.shape == made.shape and _by_channel(scale, value):
+            made.with_bias = functools.partial(_scaled_and_shifted, value.first, raw(scale), scale.size)
+            break
+    return made
+
+
+def _scaled_and_shifted(x, scale, channels, shift, epsilon=1e-3):
+    """x * scale + shift, channels first: batch normalisation with the statistics 0 and 1."""
+    mean, variance = np.zeros(channels, "float32"), np.full(channels, 1.0 - epsilon, "float32")
+    statistics = [raw(constant(v, "float32")) for v in (mean, variance)]
+    return mx.sym.BatchNorm(
+        x, scale.reshape((-1,)), shift, *statistics, eps=epsilon, fix_gamma=False, use_global_stats=True
+    )
+
+
 divide = binary(*_named("broadcast_div", "elemwise_div"), lambda a, n: a / n, lambda a, n: n / a)
 _power = binary(*_named("broadcast_power"), lambda a, n: a * a if n == 2 else a**n, lambda a, n: n**a)
 
