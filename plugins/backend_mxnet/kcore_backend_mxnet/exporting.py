@@ -34,7 +34,11 @@ def export(model: Any, prefix: str, batch_size: int = 1) -> list[str]:
         )
     graph, parameters, names = _traced(step.compiled, model, batch_size)
     graph.save(f"{prefix}-symbol.json")
-    mx.nd.save(f"{prefix}-0000.params", {f"arg:{name}": array for name, array in parameters.items()})
+    states = set(graph.list_auxiliary_states())
+    kinds = {name: "aux" if name in states else "arg" for name in parameters}
+    mx.nd.save(
+        f"{prefix}-0000.params", {f"{kinds[name]}:{name}": array for name, array in parameters.items()}
+    )
     return names
 
 
