@@ -589,7 +589,7 @@ def test_hostile_configs(case, tmp_path, nothing_else):
     for name, config in told.items():  # as text: it may be no JSON, or too deep for Python to write
         config = config.decode() if isinstance(config, bytes) else config
         text = text if config is None else text.replace(f'"@{name}@"', config)
-    data = packed({**members, "manifest.json": text.encode()})
+    data = packed({**members, "manifest.json": text.encode("utf-8", "surrogateescape")})
     _opened["on"] = True
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
