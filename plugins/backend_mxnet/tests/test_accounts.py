@@ -53,3 +53,30 @@ def test_images_have_their_channels_first():
     with kcore.use_backend("mxnet"):
         told = made("images").explain()
     assert told.accounts[0].layouts == ["channels_first"]
+
+
+@pytest.mark.parametrize(
+    ("make", "operations"),
+    [
+        (
+            lambda: [
+                L.Conv2D(3, 3, activation="relu", input_shape=(6, 6, 2)), L.MaxPooling2D(2), L.BatchNormalization(),
+                L.Flatten(), L.Dense(2),
+            ],
+            {"Convolution", "Activation", "BatchNorm", "Pooling"},
+        ),
+        (lambda: [L.LSTM(4, input_shape=(5, 3)), L.Dense(2)], {"RNN"}),
+    ],
+)  # fmt: skip
+def test_training_uses_the_backward_operations_of_mxnet(make, operations):
+    with kcore.use_backend("mxnet"):
+        model = Sequential(make())
+        model.compile("sgd", "mse")
+        _, program, _ = model._steps.lowered("train")
+        made = nodes(engine(), program)
+    for name in operations:
+        forward = [n for n in made if n["op"] == name]
+        backward = [n for n in made if n["op"] == f"_backward_{name}"]
+        assert len(forward) == len(backward) == 1, name
+        (tied,) = backward[0]["control_deps"]
+        assert made[tied] is forward[0]
