@@ -76,6 +76,7 @@ class NewFile(io.RawIOBase):
 
     def __init__(self, name: str, part: str, handle: int) -> None:
         self.name, self.part, self._handle = name, part, handle
+        self.fault: OSError | None = None  # the first, as libraries in between may tell it in other words
 
     def readable(self) -> bool:
         return True
@@ -99,9 +100,20 @@ class NewFile(io.RawIOBase):
         """All of `data`, bytes or an array in one piece, without a copy."""
         left = memoryview(data).cast("B")
         size = len(left)
-        while len(left):
-            left = left[files.write(self._handle, left) :]
+        try:
+            while len(left):
+                left = left[files.write(self._handle, left) :]
+        except OSError as error:
+            self.fault = self.fault or error
+            raise
         return size
+
+    # Python's own would do, but are not found by a library that asks while an error is on its way
+    def flush(self) -> None:
+        """Nothing is held back."""
+
+    def tell(self) -> int:
+        return os.lseek(self._handle, 0, io.SEEK_CUR)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET) -> int:
         return os.lseek(self._handle, offset, whence)
@@ -143,11 +155,13 @@ def writing(path: Any) -> Iterator[NewFile]:
         if not _locked_files_can_move:
             file.close()
         files.replace(part, target)
-    except BaseException:
+    except BaseException as error:
         with contextlib.suppress(OSError):
             file.close()
         with contextlib.suppress(OSError):
             files.remove(part)
+        if isinstance(error, Exception) and not isinstance(error, OSError) and file.fault is not None:
+            raise file.fault from error
         raise
     file.close()
     files.sync_folder(folder)
