@@ -48,17 +48,39 @@ def _shortened(names: list[str]) -> str:
 
 
 def _add_check(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("engine", help="the engine's name")
-    parser.add_argument("--level", default="recurrent", choices=("inference", "training", "recurrent"))
+    parser.add_argument("name", help="an engine, a plug-in, or the package of one")
+    parser.add_argument(
+        "--level", default="recurrent", choices=("inference", "training", "recurrent"), help="for engines"
+    )
+    parser.add_argument("--backend", help="the engine on which layers are checked (default: the one in use)")
     parser.add_argument("--json", metavar="FILE", help="also write the report there")
+    parser.add_argument("--html", metavar="FILE", help="also write a page to look at")
+    parser.add_argument("--card", metavar="FILE", help="also write a summary in Markdown, for a README")
 
 
 def _check(options: argparse.Namespace) -> int:
-    """Runs the conformance kit on an engine."""
-    arguments = [options.engine, "--level", options.level]
-    if options.json:
-        arguments += ["--json", options.json]
-    return int(import_module("kcore.testing.report").main(arguments))
+    """Runs the conformance kit on an engine or a collection of layers, and checks the package it comes in."""
+    return int(import_module("kcore.testing.command").run(options))
+
+
+def _add_new_plugin(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("kind", choices=("engine", "layers"))
+    parser.add_argument("name", help="small letters, digits, hyphens")
+    parser.add_argument("--folder", help="where to write (default: the package's name)")
+
+
+def _new_plugin(options: argparse.Namespace) -> int:
+    """Writes a package for an engine or a collection of layers: it installs and passes the check at once."""
+    return int(import_module("kcore.authoring.new_plugin").run(options))
+
+
+def _add_doctor(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--json", action="store_true", help="machine-readable")
+
+
+def _doctor(options: argparse.Namespace) -> int:
+    """Tells what is installed, what does not work and why, and the lines that mend it."""
+    return int(import_module("kcore.authoring.doctor").run(options))
 
 
 def _add_compare(parser: argparse.ArgumentParser) -> None:
@@ -114,6 +136,8 @@ def _convert(options: argparse.Namespace) -> int:
 COMMANDS = {
     "plugins": (_add_plugins, _plugins),
     "check": (_add_check, _check),
+    "new-plugin": (_add_new_plugin, _new_plugin),
+    "doctor": (_add_doctor, _doctor),
     "compare": (_add_compare, _compare),
     "inspect": (_add_inspect, _inspect),
     "convert": (_add_convert, _convert),

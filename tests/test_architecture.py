@@ -25,7 +25,7 @@ BORDERS = [
     ("models",),
     ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection"),  # leaves
     ("engine", "legacy", "objectives"),  # faces: Keras 2's other module paths
-    ("", "cli", "__main__"),
+    ("", "cli", "__main__", "authoring"),
 ]
 RANK = {part: rank for rank, parts in enumerate(BORDERS) for part in parts}
 

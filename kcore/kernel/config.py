@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,34 @@ def config_file() -> Path:
     return Path(os.environ.get("KCORE_HOME") or Path.home() / ".kcore") / "kcore.json"
 
 
-def _read() -> dict[str, Any]:
+def problem_of_config() -> str:
+    """What is wrong with the configuration file; empty if it is right, or not there."""
+    return _look()[1]
+
+
+def _look() -> tuple[dict[str, Any], str]:
+    """What the file says, and what is wrong with it."""
     try:
-        with open(config_file(), encoding="utf-8") as file:
-            found = json.load(file)
-    except (OSError, ValueError, RuntimeError):  # RuntimeError: this user has no home
-        return {}
-    return found if isinstance(found, dict) else {}
+        path = config_file()
+        text = path.read_text(encoding="utf-8")
+    except (FileNotFoundError, RuntimeError):  # RuntimeError: this user has no home
+        return {}, ""
+    except (OSError, ValueError) as error:
+        return {}, f"{path} cannot be read and is ignored: {error}"
+    try:
+        found = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        return {}, f"{path} is no JSON and is ignored: {error}. Repair or delete it."
+    if not isinstance(found, dict):
+        return {}, f"{path} holds no JSON object and is ignored. Repair or delete it."
+    return found, ""
+
+
+def _read() -> dict[str, Any]:
+    found, problem = _look()
+    if problem:
+        warnings.warn(problem, stacklevel=3)
+    return found
 
 
 class Settings:

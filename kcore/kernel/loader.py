@@ -8,6 +8,7 @@ from __future__ import annotations
 import inspect
 import os
 import threading
+import warnings
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from functools import partial
@@ -93,6 +94,10 @@ def discover() -> None:
             raise
         finally:
             _state.running = False
+    missed = unmatched_names()
+    if missed:
+        told = ", ".join(map(repr, missed))
+        warnings.warn(f"KCORE_PLUGINS lists {told}, which no installed plug-in is called.", stacklevel=2)
 
 
 def own_names() -> dict[str, set[str]]:
@@ -106,6 +111,16 @@ def own_names() -> dict[str, set[str]]:
         for family, specs in _descriptions(module, _hooks_of(module), manager).items():
             found.setdefault(family, set()).update(n for s in specs for n in s.names)
     return found
+
+
+def unmatched_names() -> list[str]:
+    """Names in KCORE_PLUGINS that no plug-in has. Discovers nothing by itself."""
+    known = {p.name for p in _plugins}
+    return sorted(_listed(os.environ.get("KCORE_PLUGINS", "")) - known)
+
+
+def _listed(text: str) -> set[str]:
+    return {n.strip() for n in text.split(",")} - {"none", ""}
 
 
 def _forget() -> None:
@@ -173,7 +188,7 @@ def _allowed(candidate: Candidate) -> bool:
     listed = os.environ.get("KCORE_PLUGINS")
     if listed is None or candidate.own:
         return True
-    return candidate.name in {n.strip() for n in listed.split(",")} - {"none"}
+    return candidate.name in _listed(listed)
 
 
 def _admit(candidate: Candidate, findings: _Findings, manager: pluggy.PluginManager) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import argparse
 import dataclasses
 import json as _json
 from collections.abc import Callable, Iterable
@@ -13,7 +12,7 @@ from typing import Any
 from .._lazy import lazy_module
 from ..backend.declare import Operation, declared, operation
 from ..kernel.context import engine as engine_named
-from . import checks, models
+from . import checks, models, pages
 
 rich_console = lazy_module("rich.console")
 rich_table = lazy_module("rich.table")
@@ -25,7 +24,8 @@ class Entry:
 
     name: str
     area: str
-    kind: str  # 'native' (the engine's own), 'composed' (of other operations), 'unsupported', 'model'
+    # 'native' (the engine's own), 'composed' (of other operations), 'unsupported', 'model', 'layer', 'package'
+    kind: str
     state: str  # 'passed', 'failed', 'unsupported', 'skipped' (above the level that was asked for)
     reason: str = ""
     failures: list[dict[str, str]] = field(default_factory=list)
@@ -70,10 +70,26 @@ class Report:
                 counts[entry.kind] += 1
         return found
 
-    def save(self, path: Any) -> None:
+    def json(self) -> str:
+        """All there is, as JSON."""
         told = {"engine": self.engine, "level": self.level, "passed": self.passed, "areas": self.areas()}
         told["entries"] = [dataclasses.asdict(e) for e in self.entries]
-        Path(path).write_text(_json.dumps(told, indent=1), encoding="utf-8")
+        return _json.dumps(told, indent=1)
+
+    def html(self) -> str:
+        """A page that needs nothing else."""
+        return pages.html(self)
+
+    def card(self) -> str:
+        """A summary in Markdown, for the README of the plug-in."""
+        return pages.card(self)
+
+    def write(self, path: Any, text: str) -> None:
+        Path(path).write_text(text, encoding="utf-8")
+
+    def save(self, path: Any) -> None:
+        """Writes the report as JSON."""
+        self.write(path, self.json())
 
     def print(self, console: Any = None) -> None:
         console = console or rich_console.Console()
@@ -180,15 +196,3 @@ def _model(engine: Any, name: str, part: Callable[[Any], None]) -> Entry:
             _failure("training", f"{type(error).__name__}: {error}", models.snippet(engine, name))
         )
     return entry
-
-
-def main(arguments: list[str] | None = None) -> int:
-    """The command `kcore check`; returns the exit status."""
-    parser = argparse.ArgumentParser("kcore check", description="Runs the conformance kit on an engine.")
-    parser.add_argument("engine", help="the engine's name")
-    parser.add_argument("--level", default="recurrent", choices=checks.LEVELS)
-    parser.add_argument("--json", metavar="FILE", help="also write the report there")
-    options = parser.parse_args(arguments)
-    report = run(options.engine, options.level, options.json)
-    report.print()
-    return report.status

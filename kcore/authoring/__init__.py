@@ -1,0 +1,1 @@
+"""For authors of plug-ins: `kcore new-plugin` and `kcore doctor`."""

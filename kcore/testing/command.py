@@ -1,0 +1,137 @@
+"""`kcore check NAME`: an engine, a collection of layers, and the package that either comes in."""
+
+from __future__ import annotations
+
+import argparse
+from typing import Any
+
+from ..errors import ArgumentError, KcoreError, nearest
+from ..kernel.context import current_engine_name, use_backend
+from ..kernel.context import engine as engine_named
+from ..kernel.loader import PluginInfo, plugins
+from ..kernel.registry import registries
+from . import collection, package_checks
+from .layer_checks import CHECKS
+from .report import Entry, Report
+from .report import run as run_engine
+
+
+def check(name: str, level: str = "recurrent", backend: str | None = None) -> Report:
+    """Checks what is installed under `name`: an engine's, a plug-in's or a package's.
+
+    level: for engines. backend: the engine on which layers are checked (None: the one in use). Raises
+    ArgumentError if nothing of that name is installed.
+    """
+    engine = name if name in registries["backends"] else ""
+    info = _plugin_of(engine) if engine else collection.plugin_named(name)
+    if info is None:
+        known = [*registries["backends"].names(), *(p.name for p in plugins())]
+        raise ArgumentError(
+            f"there is neither an engine nor a plug-in {name!r}.{nearest(name, known)} "
+            f"Installed: {', '.join(dict.fromkeys(known))}."
+        )
+    entries = package_entries(info)
+    titles = []
+    if info.state == "active":
+        for one in [engine] if engine else info.gives.get("backends", []):
+            titles.append(one)
+            entries += [*run_engine(one, level).entries, *_method_entries(one)]
+        if not engine and "layers" in info.gives:
+            backend = backend or current_engine_name()
+            titles.append(f"{info.name} on {backend}")
+            entries += layer_entries(info.name, backend)
+    return Report(", ".join(titles) or info.name, level, entries)
+
+
+def _plugin_of(engine: str) -> PluginInfo | None:
+    origin = registries["backends"].provenance(engine)
+    found = [p for p in plugins() if (p.name, p.distribution) == (origin.plugin, origin.distribution)]
+    # an engine that the program itself has registered comes in no package
+    return found[0] if found else PluginInfo(engine, "", "", gives={"backends": [engine]})
+
+
+def package_entries(info: PluginInfo) -> list[Entry]:
+    """The checks of a plug-in's package; none for kcore's own."""
+    package = package_checks.package_of(info)
+    if package is None:
+        return []
+    names = list(package_checks.CHECKS) if info.state == "active" else ["found"]
+    return [
+        _tried(
+            f"package: {n}", "package", lambda n=n: package_checks.CHECKS[n](package), _again(info.name, n)
+        )
+        for n in names
+    ]
+
+
+def _again(plugin: str, check: str) -> str:
+    return f"from kcore.testing.package_checks import show\nshow({plugin!r}, {check!r})"
+
+
+def _method_entries(engine: str) -> list[Entry]:
+    told = (
+        f"from kcore.kernel.context import engine\nfrom kcore.testing.package_checks import check_methods\n"
+        f"check_methods(engine({engine!r}))"
+    )
+    return [
+        _tried("engine: methods", "package", lambda: package_checks.check_methods(engine_named(engine)), told)
+    ]
+
+
+def _tried(name: str, area: str, run: Any, again: str) -> Entry:
+    entry = Entry(name, area, area, "passed")
+    try:
+        run()
+    except Exception as error:
+        told = str(error) if isinstance(error, AssertionError) else f"{type(error).__name__}: {error}"
+        entry.state = "failed"
+        entry.failures.append({"check": name.partition(": ")[2], "text": told, "snippet": again})
+    return entry
+
+
+def layer_entries(plugin: str, backend: str) -> list[Entry]:
+    """One entry for each layer: all its samples through all checks, on `backend`."""
+    try:
+        found = collection.labelled(collection.samples_of(plugin))
+    except KcoreError as error:
+        entry = Entry("samples", "layers", "layer", "failed", str(error))
+        entry.failures.append({"check": "samples", "text": str(error), "snippet": ""})
+        return [entry]
+    entries: dict[str, Entry] = {}
+    with use_backend(backend):
+        for label, sample in found.items():
+            name = collection.class_of(sample)
+            entry = entries.setdefault(name, Entry(name, "layers", "layer", "passed"))
+            for check in CHECKS:
+                if collection.applies(sample, check):
+                    _note(entry, plugin, label, sample, check, backend)
+    for name in collection.without_sample(plugin, list(found.values())):
+        text = f"{name} has no sample: add a LayerSample for it to what KCORE_SAMPLES names."
+        entries[name] = Entry(name, "layers", "layer", "failed", text, [_failure("samples", text, "")])
+    return list(entries.values())
+
+
+def _note(entry: Entry, plugin: str, label: str, sample: Any, check: str, backend: str) -> None:
+    state, told = collection.state_of(sample, check)
+    if state == "failed":
+        entry.state = "failed"
+        again = collection.snippet(plugin, label, check, backend)
+        entry.failures.append(_failure(check, f"{label}: {told}", again))
+    elif state == "unsupported" and entry.state == "passed":
+        entry.state, entry.kind, entry.reason = "unsupported", "unsupported", f"({check}) {told}"
+
+
+def _failure(check: str, text: str, snippet: str) -> dict[str, str]:
+    return {"check": check, "text": text, "snippet": snippet}
+
+
+def run(options: argparse.Namespace) -> int:
+    """The command; the exit status is 1 if anything failed."""
+    report = check(options.name, options.level, options.backend)
+    for path, text in (
+        (options.json, report.json), (options.html, report.html), (options.card, report.card),
+    ):  # fmt: skip
+        if path:
+            report.write(path, text())
+    report.print()
+    return report.status
