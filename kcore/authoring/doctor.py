@@ -12,6 +12,8 @@ import sys
 from importlib import metadata
 from typing import Any
 
+import numpy as np
+
 from .. import __version__
 from ..errors import KcoreError
 from ..kernel.config import config_file, problem_of_config
@@ -29,7 +31,7 @@ def examine() -> dict[str, Any]:
     found: dict[str, Any] = {
         "python": {"version": platform.python_version(), "executable": sys.executable},
         "platform": platform.platform(),
-        "packages": {name: _version(name) for name in ("kcore", "numpy", "h5py", "pluggy", "rich")},
+        "packages": {name: _version(name) for name in ("kcore", np.__name__, "h5py", "pluggy", "rich")},
         "settings": {name: os.environ[name] for name in SETTINGS if name in os.environ},
         "config_file": str(config_file()),
         "engines": [_engine(name) for name in registries["backends"].names()],

@@ -10,6 +10,7 @@ from ..kernel.context import current_engine_name, use_backend
 from ..kernel.context import engine as engine_named
 from ..kernel.loader import PluginInfo, plugins
 from ..kernel.registry import registries
+from ..kernel.specs import API_VERSION
 from . import collection, package_checks
 from .layer_checks import CHECKS
 from .report import Entry, Report
@@ -35,7 +36,8 @@ def check(name: str, level: str = "recurrent", backend: str | None = None) -> Re
     if info.state == "active":
         for one in [engine] if engine else info.gives.get("backends", []):
             titles.append(one)
-            entries += [*run_engine(one, level).entries, *_method_entries(one)]
+            entries += run_engine(one, level).entries
+            entries += _method_entries(one) if info.api == API_VERSION else []
         if not engine and "layers" in info.gives:
             backend = backend or current_engine_name()
             titles.append(f"{info.name} on {backend}")
@@ -47,7 +49,7 @@ def _plugin_of(engine: str) -> PluginInfo | None:
     origin = registries["backends"].provenance(engine)
     found = [p for p in plugins() if (p.name, p.distribution) == (origin.plugin, origin.distribution)]
     # an engine that the program itself has registered comes in no package
-    return found[0] if found else PluginInfo(engine, "", "", gives={"backends": [engine]})
+    return found[0] if found else PluginInfo(engine, "", "", API_VERSION, gives={"backends": [engine]})
 
 
 def package_entries(info: PluginInfo) -> list[Entry]:
@@ -55,7 +57,9 @@ def package_entries(info: PluginInfo) -> list[Entry]:
     package = package_checks.package_of(info)
     if package is None:
         return []
-    names = list(package_checks.CHECKS) if info.state == "active" else ["found"]
+    # a package of a former contract was right in its days: it is to work, and no more
+    former = info.api is not None and info.api != API_VERSION
+    names = ["found"] if info.state != "active" or former else list(package_checks.CHECKS)
     return [
         _tried(
             f"package: {n}", "package", lambda n=n: package_checks.CHECKS[n](package), _again(info.name, n)

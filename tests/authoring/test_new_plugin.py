@@ -1,0 +1,119 @@
+"""`kcore new-plugin`: what it writes is built, installed in a new environment, listed, checked, tested, removed."""
+
+import json
+
+import pytest
+
+from kcore.authoring.new_plugin import new_plugin, version_range
+from kcore.errors import ArgumentError
+from plugins.newcomers import NewEnvironment, wheel_of
+
+
+@pytest.fixture
+def environment(tmp_path):
+    return NewEnvironment(tmp_path / "new")
+
+
+def listed(environment):
+    return {p["name"]: p for p in json.loads(environment.command("plugins", "--json"))}
+
+
+def test_an_engine(environment, tmp_path):
+    folder = new_plugin("engine", "my-arrays", tmp_path / "package")
+    environment.install(wheel_of(folder))
+    found = listed(environment)["my_arrays"]
+    assert found["state"] == "active" and found["gives"] == {"backends": ["my_arrays"]}
+    environment.command(
+        "check", "my_arrays", "--level", "inference",
+        *("--json", tmp_path / "told.json", "--html", tmp_path / "told.html", "--card", tmp_path / "card.md"),
+    )  # fmt: skip
+    told = json.loads((tmp_path / "told.json").read_text())
+    states = {e["name"]: e["state"] for e in told["entries"]}
+    assert told["passed"] and states["matmul"] == states["model_predicts"] == "passed"
+    assert {n for n, s in states.items() if n.startswith(("package: ", "engine: ")) and s == "passed"} == {
+        "package: found", "package: contract", "package: version range", "package: imports", "package: lazy",
+        "package: type hints", "engine: methods",
+    }  # fmt: skip
+    card = (tmp_path / "card.md").read_text()
+    assert "**passed**" in card and "`matmul`" in card and "linear algebra is not written yet" in card
+    assert "<h1>kcore check: my_arrays</h1>" in (tmp_path / "told.html").read_text()
+    tests = (
+        "-m",
+        "pytest",
+        "-q",
+        "-p",
+        "no:cacheprovider",
+        folder / "tests",
+        "-k",
+        "gradient and (tanh or matmul)",
+    )
+    assert "failed" not in environment.run(*tests)
+    examined = "import json; from kcore.authoring.doctor import examine; print(json.dumps(examine()))"
+    doctor = json.loads(environment.run("-c", examined))
+    assert [e["problem"] for e in doctor["engines"] if e["name"] == "my_arrays"] == [""]
+    environment.uninstall("kcore-backend-my-arrays")
+    assert "my_arrays" not in listed(environment)
+
+
+def test_layers(environment, tmp_path):
+    folder = new_plugin("layers", "waves", tmp_path / "package")
+    environment.install(wheel_of(folder))
+    assert listed(environment)["waves"]["gives"] == {"layers": ["WavesScale", "WavesPool"]}
+    environment.command("check", "waves", "--backend", "numpy", "--json", tmp_path / "told.json")
+    told = json.loads((tmp_path / "told.json").read_text())
+    assert {e["name"]: e["state"] for e in told["entries"] if e["area"] == "layers"} == {
+        "WavesScale": "passed", "WavesPool": "passed",
+    }  # fmt: skip
+    tests = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", folder / "tests")
+    assert "passed" in tests and "skipped" not in tests and "failed" not in tests
+    environment.uninstall("kcore-layers-waves")
+    assert "waves" not in listed(environment)
+
+
+def test_a_broken_package_is_told(environment, tmp_path):
+    folder = new_plugin("layers", "waves", tmp_path / "package")
+    (folder / "pyproject.toml").write_text(
+        (folder / "pyproject.toml")
+        .read_text()
+        .replace('"kcore>=', '"kcore", "numpy>=')
+        .replace(",<", ",<9", 1)
+    )
+    module = folder / "kcore_layers_waves"
+    (module / "__init__.py").write_text(
+        (module / "__init__.py").read_text().replace("KCORE_API", "API").replace(" -> list[LayerSpec]", "")
+        + "\nfrom kcore.layers import base\nfrom kcore.kernel import registry\n"
+    )  # fmt: skip
+    layers = (module / "layers.py").read_text()
+    (module / "layers.py").write_text(
+        layers.replace('"power": self.power', '"power": 1').replace("[2]", "[1]")
+    )
+    environment.install(wheel_of(folder))
+    told = environment.command("check", "waves", "--backend", "numpy", status=1)
+    for words in (
+        "add KCORE_API = 2", "without an upper and a lower end", "imports kcore.kernel.registry",
+        "imports kcore.backend", "without type hints: kcore_layers", "WavesPool (config)", "WavesPool (shapes)",
+    ):  # fmt: skip
+        assert words in told, told
+    # what the report prints to run again does run, and shows the failure
+    start = told.index("from kcore.testing.collection import show")
+    program = "\n".join(told[start:].splitlines()[:2])
+    lines = "".join(f"    {line}\n" for line in program.splitlines())
+    environment.run("-c", f"import pytest\nwith pytest.raises(AssertionError):\n{lines}")
+
+
+@pytest.mark.parametrize("name", ["My Arrays", "", "x/y", "9a", "a--b"])
+def test_names(name, tmp_path):
+    with pytest.raises(ArgumentError, match="cannot be a plug-in's name"):
+        new_plugin("engine", name, tmp_path / "p")
+
+
+def test_what_is_there_is_not_written_over(tmp_path):
+    (tmp_path / "mine.txt").write_text("mine")
+    with pytest.raises(ArgumentError, match="is not empty"):
+        new_plugin("layers", "waves", tmp_path)
+    with pytest.raises(ArgumentError, match="is installed"):
+        new_plugin("engine", "numpy", tmp_path / "p")
+
+
+def test_the_range_ends_before_the_next_minor_version():
+    assert version_range("0.1.0") == ">=0.1,<0.2" and version_range("2.13.4.dev1") == ">=2.13,<2.14"
