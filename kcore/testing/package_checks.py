@@ -16,6 +16,8 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from ..kernel.engine import Engine
 from ..kernel.loader import GROUP, PluginInfo, plugins
 from ..kernel.specs import SUPPORTED_API
@@ -162,7 +164,7 @@ def check_lazy(package: Package) -> None:
     imported = json.loads(done.stdout.rpartition("imported:")[2])
     own = package.module.partition(".")[0]
     tops = {name.partition(".")[0] for name in imported} - {own} - set(sys.stdlib_module_names)
-    heavy = sorted({t for t in tops if not t.startswith("__editable__")} - {"kcore", "numpy", "pluggy"})
+    heavy = sorted({t for t in tops if not t.startswith("__editable__")} - {"kcore", "pluggy", np.__name__})
     heavy += [name for name in imported if re.match(r"kcore\.(backend|layers|models|training)$", name)]
     if heavy:
         raise Flaw(
