@@ -1035,6 +1035,7 @@ def _lstm_layer_gradient(d: Draw) -> list[Sample]:
     return [
         S(*arrived, d(3, 2, 4), *states, d(4, 8), d(2, 8), d(8)),
         S(*arrived, d(3, 2, 1), *states, d(1, 8), d(2, 8)),
+        S(d(1, 2, 2), d(2, 2), d(2, 2), d(1, 2, 1), *states, d(1, 8), d(2, 8)),
     ]
 
 
