@@ -64,6 +64,8 @@ def without_sample(plugin: str, samples: list[LayerSample]) -> list[str]:
 
 def applies(sample: LayerSample, check: str) -> bool:
     """Whether `check` says anything about `sample`."""
+    if check in sample.without:
+        return False
     return check != "data_format" or sample.config.get("data_format") == "channels_first"
 
 

@@ -41,6 +41,7 @@ class LayerSample:
     training: str = "same"
     channels: int | None = 1
     covers: tuple[str, ...] = ()
+    without: dict[str, str] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         if self.mask not in MASKS or self.training not in TRAINING:

@@ -4,6 +4,8 @@ from kcore.spi import ActivationSpec, LayerSpec, LossSpec, hookimpl
 
 KCORE_API = 1
 
+KCORE_SAMPLES = "kcore_layers_extra.samples:SAMPLES"
+
 LAYERS = {
     "attention": ("LuongAttention", "BahdanauAttention", "MultiHeadAttention"),
     "normalization": (

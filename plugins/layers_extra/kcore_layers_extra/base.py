@@ -41,7 +41,8 @@ def counted(x):
 
 def away(mask, like):
     """0 where `mask` is true, a large negative number elsewhere, in the type of `like`."""
-    return (1 - K.cast(mask, K.dtype(like))) * AWAY
+    lowest = -3e4 if K.dtype(like) == "float16" else AWAY  # float16 ends at 65504
+    return (1 - K.cast(mask, K.dtype(like))) * lowest
 
 
 def masks_of(mask, count):

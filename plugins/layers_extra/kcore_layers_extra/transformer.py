@@ -90,7 +90,9 @@ class _Block(ExtraLayer):
                 f"{type(self).__name__}: {size} features do not divide into {self.num_heads} heads."
             )
         return self._made(
-            MultiHeadAttention(self.num_heads, size // self.num_heads, causal, self.dropout),
+            MultiHeadAttention(
+                self.num_heads, size // self.num_heads, causal, self.dropout, dtype=self.dtype
+            ),
             shapes if len(shapes) > 1 else shapes[0],
         )
 
@@ -99,11 +101,13 @@ class _Block(ExtraLayer):
         return layer
 
     def _network(self, shape):
-        self.first = self._made(Dense(self.hidden, activation=self.activation), shape)
-        self.second = self._made(Dense(shape[-1]), (*shape[:-1], self.hidden))
+        self.first = self._made(Dense(self.hidden, activation=self.activation, dtype=self.dtype), shape)
+        self.second = self._made(Dense(shape[-1], dtype=self.dtype), (*shape[:-1], self.hidden))
 
     def _norms(self, count, shape):
-        self.norms = [self._made(LayerNormalization(self.epsilon), shape) for _ in range(count)]
+        self.norms = [
+            self._made(LayerNormalization(self.epsilon, dtype=self.dtype), shape) for _ in range(count)
+        ]
 
     def _add(self, x, f, norm, training):
         y = f(norm.call(x)) if self.norm_first else f(x)
