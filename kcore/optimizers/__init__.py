@@ -16,6 +16,7 @@ from .schedules import (
     PiecewiseConstantDecay,
     PolynomialDecay,
 )
+from .wrapping import ExponentialMovingAverage, GradientAccumulation, LossScaleOptimizer
 
 sgd, rmsprop, adagrad, adadelta = SGD, RMSprop, Adagrad, Adadelta
 adam, adamax, nadam, adamw = Adam, Adamax, Nadam, AdamW

@@ -25,6 +25,7 @@ from .gate import budgets, check_config, refused
 
 _MODELS = ("Model", "Sequential", "Functional")
 _FAMILY_BY_KEY = (
+    ("optimizer", "optimizers"),
     ("initializer", "initializers"), ("regularizer", "regularizers"), ("constraint", "constraints"),
     ("activation", "activations"), ("layer", "layers"), ("cell", "layers"), ("learning_rate", "schedules"),
 )  # fmt: skip
