@@ -23,7 +23,7 @@ BORDERS = [
     ("losses", "metrics", "optimizers"),
     ("training", "callbacks", "saving"),
     ("models",),
-    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection"),  # leaves
+    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection", "extending"),  # leaves
     ("engine", "legacy", "objectives"),  # faces: Keras 2's other module paths
     ("", "cli", "__main__", "authoring"),
 ]

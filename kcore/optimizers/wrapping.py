@@ -135,7 +135,9 @@ class ExponentialMovingAverage(OptimizerWrapper):
     def get_updates(self, loss, params):
         params = list(params)
         inner = self._inner_updates(self.get_gradients(loss, params), loss, params)
-        averages = [K.variable(K.get_value(p), dtype=p.dtype, name=f"average_{i}") for i, p in enumerate(params)]
+        averages = [
+            K.variable(K.get_value(p), dtype=p.dtype, name=f"average_{i}") for i, p in enumerate(params)
+        ]
         self._averaged = list(zip(params, averages))
         average_of = {id(p): a for p, a in self._averaged}
         first = K.equal(self.steps_done, 0)

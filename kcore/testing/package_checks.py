@@ -25,10 +25,10 @@ from ..kernel.specs import SUPPORTED_API
 # what a plug-in may import of kcore: the contract, and the faces that programs use as well
 PUBLIC = {
     "spi", "errors", "testing", "backend", "layers", "models", "initializers", "regularizers", "constraints",
-    "activations", "losses", "metrics", "optimizers", "callbacks", "utils", "objects",
+    "activations", "losses", "metrics", "optimizers", "callbacks", "utils", "objects", "extending", "saving",
 }  # fmt: skip
-# an engine runs programs; it knows nothing of layers
-FOR_ENGINES = {"spi", "errors", "testing"}
+# an engine runs programs and knows nothing of models; `layers` is for code of the engine's library as a layer
+FOR_ENGINES = {"spi", "errors", "testing", "extending", "layers"}
 
 
 class Flaw(AssertionError):

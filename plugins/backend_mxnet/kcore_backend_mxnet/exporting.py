@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.kernel.context import engine
+from kcore.extending import engine
 from kcore.spi import ArgumentError, Unsupported
 
 from .compiled import Compiled, Layout, Piece

@@ -11,7 +11,7 @@ from importlib import import_module
 from typing import Any
 
 from kcore.errors import ArgumentError
-from kcore.saving.formats import ModelFormat
+from kcore.saving import ModelFormat
 
 SUFFIX = "-symbol.json"
 

@@ -14,7 +14,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.backend.declare import operation
+from kcore.extending import operation
 
 from .startup import import_mxnet
 

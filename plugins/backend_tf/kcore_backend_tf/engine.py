@@ -76,7 +76,7 @@ class TensorFlowEngine(Engine):
         self.moves += 1
 
     # devices ------------------------------------------------------------------------------------------------
-    def make_deterministic(self):
+    def make_deterministic(self) -> None:
         tf.config.experimental.enable_op_determinism()
 
     def devices(self) -> list[str]:

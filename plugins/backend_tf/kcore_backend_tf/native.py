@@ -6,10 +6,7 @@ from typing import Any
 
 import tensorflow as tf
 
-from kcore.backend.declare import Tensors, primitive
-from kcore.backend.variables import Variable
-from kcore.dtypes import Rule
-from kcore.kernel.context import engine
+from kcore.extending import Rule, Tensors, Variable, engine, primitive
 from kcore.layers import Layer
 from kcore.spi import ArgumentError
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 
-from kcore.backend.windows import all_padding_amounts, output_lengths, positions
+from kcore.extending import all_padding_amounts, output_lengths, positions
 
 from .. import native
 from ..values import Value, of, raw, scope

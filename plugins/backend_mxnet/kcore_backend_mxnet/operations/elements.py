@@ -7,8 +7,7 @@ import math
 
 import numpy as np
 
-from kcore import dtypes
-from kcore.shapes import broadcast, broadcast_shapes
+from kcore.extending import broadcast, broadcast_shapes, canonical, promote
 
 from .. import native
 from ..values import HELD, Value, constant, mx, of, raw, scope, uniform
@@ -286,7 +285,7 @@ def comparing(name, swapped):
         shape = broadcast(x, y)
         number = uniform(y)
         if x.dtype != y.dtype:
-            common = dtypes.promote(x.dtype, y.dtype)
+            common = promote(x.dtype, y.dtype)
             x, y = (Value(converted(raw(v), v.dtype, common), v.shape, common) for v in (x, y))
             number = None
         lead = _layout_of(x, y)
@@ -377,7 +376,7 @@ def _first_side(value, lead):
 
 
 def cast(x, dtype):
-    dtype = dtypes.canonical(dtype)
+    dtype = canonical(dtype)
     if x.first is not None and x._data is None:
         return Value(None, x.shape, dtype, first=converted(x.first, x.dtype, dtype))
     return Value(converted(raw(x), x.dtype, dtype), x.shape, dtype)

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from kcore.backend.declare import operation
+from kcore.extending import operation
 
 from ..values import Value, as_value, constant, of, raw, running
 from .wrapping import arguments_of

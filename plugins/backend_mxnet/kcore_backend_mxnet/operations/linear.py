@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kcore.shapes import broadcast_shapes
+from kcore.extending import broadcast_shapes
 
 from ..values import HELD, Value, constant, of, raw
 from .elements import FLOATS, converted

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from kcore.shapes import normalize_axis
+from kcore.extending import normalize_axis
 
 from ..values import HELD, constant, of, raw
 from .shapes import assigned, without_gradient

@@ -10,8 +10,7 @@ import math
 
 import numpy as np
 
-from kcore.backend.pooling import window_counts
-from kcore.backend.windows import all_padding_amounts, output_lengths, positions
+from kcore.extending import all_padding_amounts, output_lengths, positions, window_counts
 
 from .. import native
 from ..values import HELD, Value, constant, of, raw, scope

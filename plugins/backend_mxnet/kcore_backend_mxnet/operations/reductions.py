@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from kcore.shapes import normalize_axes, normalize_axis
+from kcore.extending import normalize_axes, normalize_axis
 
 from ..values import of, raw
 from .elements import FLOATS

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from kcore.shapes import normalize_axis
-from kcore.shapes import reshaped as reshaped_shape
+from kcore.extending import normalize_axis
+from kcore.extending import reshaped as reshaped_shape
 
 from ..values import Value, constant, mx, of, raw
 from .sums import by_channels, filled, sum_over

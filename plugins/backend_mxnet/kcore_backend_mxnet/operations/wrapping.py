@@ -9,10 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from kcore.backend.declare import operation
-from kcore.backend.program import Program
-from kcore.backend.tensor import Placeholder
-from kcore.kernel.context import engine as engine_named
+from kcore.extending import Placeholder, Program, operation
+from kcore.extending import engine as engine_named
 
 from ..values import Value, as_value, constant, raw
 

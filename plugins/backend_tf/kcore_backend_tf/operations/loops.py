@@ -2,7 +2,7 @@
 
 import tensorflow as tf
 
-from kcore.backend.declare import operation
+from kcore.extending import operation
 
 
 class Body:
