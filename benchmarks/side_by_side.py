@@ -102,7 +102,7 @@ def cold(peer: str, name: str) -> None:
     started = time.perf_counter()
     importlib.import_module(PEERS[peer][0])
     if peer == "kcore":
-        importlib.import_module("kcore.backend").eval(importlib.import_module("kcore.backend").ones((1,)))
+        importlib.import_module("kcore").devices()  # loads the engine
     imported = time.perf_counter()
     model, x, y, size = build(peer, name)
     if PEERS[peer][0] == "handwritten":
