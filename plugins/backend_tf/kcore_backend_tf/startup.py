@@ -17,18 +17,21 @@ OLDEST = (2, 16)
 def import_tensorflow() -> Any:
     """The module `tensorflow`. TF_CPP_MIN_LOG_LEVEL, if set, is left alone and its messages are shown."""
     if "tensorflow" in sys.modules:
-        tf = sys.modules["tensorflow"]
-    elif LEVEL in os.environ:
+        return _configured(sys.modules["tensorflow"])
+    if LEVEL in os.environ:
         with _without_keras():
-            tf = import_module("tensorflow")
-    else:
-        os.environ[LEVEL] = "3"
-        try:
-            with _stderr_held_back(), _without_keras():
-                tf = import_module("tensorflow")
-                tf.constant(0)  # starts the runtime, which has more to say
-        finally:
-            del os.environ[LEVEL]
+            return _configured(import_module("tensorflow"))
+    os.environ[LEVEL] = "3"
+    try:
+        with _stderr_held_back(), _without_keras():
+            tf = _configured(import_module("tensorflow"))
+            tf.constant(0)  # starts the runtime, which has more to say, and can be configured no longer
+    finally:
+        del os.environ[LEVEL]
+    return tf
+
+
+def _configured(tf: Any) -> Any:
     _check_version(tf)
     _grow_memory(tf)
     return tf

@@ -4,11 +4,12 @@ import os
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
 import tensorflow as tf
-from kcore_backend_tf import NativeLayer
+from kcore_backend_tf import NativeLayer, startup
 
 import kcore
 from kcore import backend as K
@@ -260,6 +261,23 @@ def test_devices():
         assert len(fitted(model)[0]) == 2
         with pytest.raises(ArgumentError, match="no device 'gpu:7'.*there is cpu:0"), kcore.device("gpu:7"):
             pass
+
+
+def test_gpu_memory_grows_as_needed_from_before_the_runtime_starts(monkeypatch):
+    """TensorFlow refuses to change it once its runtime has started, so the order counts. No GPU is needed here."""
+    asked = []
+    config = SimpleNamespace(
+        list_physical_devices=lambda kind: ["a card", "another"] if kind == "GPU" else [],
+        experimental=SimpleNamespace(set_memory_growth=lambda gpu, on: asked.append((gpu, on))),
+    )
+    stand_in = SimpleNamespace(
+        __version__="2.21.0", config=config, constant=lambda value: asked.append("started")
+    )
+    monkeypatch.delitem(sys.modules, "tensorflow")
+    monkeypatch.delenv(startup.LEVEL, raising=False)
+    monkeypatch.setattr(startup, "import_module", lambda name: stand_in)
+    assert startup.import_tensorflow() is stand_in
+    assert asked == [("a card", True), ("another", True), "started"]
 
 
 def test_memory_stays_flat():
