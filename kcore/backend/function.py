@@ -18,7 +18,7 @@ from .program import Program
 from .random_state import RANDOM_COUNTER, draw_seed
 from .sparse import Parts, fed_entries
 from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
-from .variables import Update, Variable, as_update
+from .variables import Update, Variable, as_update, placed_together
 
 
 class Function:
@@ -79,9 +79,8 @@ class Function:
             updates.append(Update(counter, counter + 1))
         program = Program(self._holders, self.outputs, updates, givens, self.name)
         flat = program.lower(engine)
-        self._compiled = (
-            engine.execute(flat) if self._interpreted else engine.compile(flat, device=self._device)
-        )
+        device = placed_together(flat.handles(), self._device)
+        self._compiled = engine.execute(flat) if self._interpreted else engine.compile(flat, device=device)
         self._engine = engine
 
     def native(self, *values: Any) -> list[Any]:

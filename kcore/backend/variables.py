@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -68,6 +69,12 @@ class Variable(SymbolicTensor):
 
     def replace_storage(self, engine: Any, storage: Any) -> None:
         self._storage = storage
+
+    def place(self, device: str | None) -> None:
+        """From here on the value is kept on `device` of its engine (None: where the engine likes)."""
+        if device != self.device:
+            self.release()
+            self.device = device
 
     # the user's side ----------------------------------------------------------------------------------------
     def numpy(self) -> np.ndarray:
@@ -135,8 +142,25 @@ class Variable(SymbolicTensor):
 
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         made = Variable(self.numpy(), self.dtype, self.name, self.trainable, self.constraint, self.backend)
+        made.device = self.device
         memo[id(self)] = made
         return made
+
+
+def placed_together(variables: Iterable[Any], device: str | None) -> str | None:
+    """The device for a program over `variables`: `device`, else the one on which those with a place all are.
+
+    The variables that have no place yet, such as an optimizer's counters, come there too. None: the engine may choose.
+    """
+    variables = list(variables)
+    if device is None:
+        places = {v.device for v in variables if v.device is not None}
+        device = places.pop() if len(places) == 1 else None
+    if device is not None:
+        for variable in variables:
+            if variable.device is None:
+                variable.place(device)
+    return device
 
 
 class Update:

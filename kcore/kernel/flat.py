@@ -82,6 +82,11 @@ class FlatProgram:
     updates: tuple[tuple[VariableHandle, int], ...] = ()
     name: str = "program"
 
+    def handles(self) -> list[VariableHandle]:
+        """Every variable that the program reads or writes, once each. Since API 2."""
+        met = [*self.variables.values(), *(variable for variable, _ in self.updates)]
+        return list({id(handle): handle for handle in met}.values())
+
     def last_uses(self) -> list[list[int]]:
         """For each instruction the slots that nothing later reads: an interpreter may free them."""
         keep = {*self.outputs, *(slot for _, slot in self.updates), *self.constants, *self.variables}

@@ -65,6 +65,7 @@ class Network(Layer):
         self._device = self._device if self._device in there else None
         for weight in self._movable():
             weight.release()
+            weight.place(weight.device if weight.device in there else None)
         self._array_functions.clear()
         self._backend = name
         return self

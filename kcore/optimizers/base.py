@@ -22,6 +22,13 @@ def clip_norm(g, c, n):
     return g if c is None or c <= 0 else operation("scaled_to_norm")(g, n, float(c))
 
 
+def variable_beside(param, value, name):
+    """A variable of an optimizer for `param`: its type, and on its device, as both are written in one step."""
+    made = K.variable(value, dtype=param.dtype, name=name)
+    made.place(param.device)
+    return made
+
+
 class Optimizer:
     """Base of optimizers.
 
@@ -258,7 +265,7 @@ class SlotOptimizer(Optimizer):
         numbers = self.numbers()
         held = [
             [
-                K.variable(np.full(self.slot_shape(s, p), self.slot_start(s)), dtype=p.dtype, name=f"{s}_{i}")
+                variable_beside(p, np.full(self.slot_shape(s, p), self.slot_start(s)), f"{s}_{i}")
                 for i, p in enumerate(params)
             ]
             for s in self.slots

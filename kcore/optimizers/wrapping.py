@@ -11,7 +11,7 @@ from .. import objects
 from ..backend.declare import operation
 from ..backend.variables import as_update
 from ..errors import ArgumentError
-from .base import Optimizer, number
+from .base import Optimizer, number, variable_beside
 
 _where = operation("where")
 
@@ -96,9 +96,7 @@ class GradientAccumulation(OptimizerWrapper):
     def get_updates(self, loss, params):
         params = list(params)
         gradients = self.get_gradients(loss, params)
-        totals = [
-            K.variable(np.zeros(p.shape), dtype=p.dtype, name=f"gradients_{i}") for i, p in enumerate(params)
-        ]
+        totals = [variable_beside(p, np.zeros(p.shape), f"gradients_{i}") for i, p in enumerate(params)]
         sums = [total + gradient for total, gradient in zip(totals, gradients)]
         due = K.equal((self.seen + 1) % self.steps, 0)
         inner = self._inner_updates([s / float(self.steps) for s in sums], loss, params)
@@ -135,9 +133,7 @@ class ExponentialMovingAverage(OptimizerWrapper):
     def get_updates(self, loss, params):
         params = list(params)
         inner = self._inner_updates(self.get_gradients(loss, params), loss, params)
-        averages = [
-            K.variable(K.get_value(p), dtype=p.dtype, name=f"average_{i}") for i, p in enumerate(params)
-        ]
+        averages = [variable_beside(p, K.get_value(p), f"average_{i}") for i, p in enumerate(params)]
         self._averaged = list(zip(params, averages))
         average_of = {id(p): a for p, a in self._averaged}
         first = K.equal(self.steps_done, 0)

@@ -12,7 +12,7 @@ from .. import backend as K
 from ..backend.program import Opened, Program
 from ..backend.random_state import RANDOM_COUNTER
 from ..backend.tensor import Placeholder, is_symbolic, numpy_dtype
-from ..backend.variables import Update, Variable, as_update
+from ..backend.variables import Update, Variable, as_update, placed_together
 from ..kernel.context import engine as engine_named
 from ..kernel.flat import FlatProgram
 from .compile import Compiled, Head, ones_for
@@ -122,7 +122,7 @@ class Steps:
     def _lowered(self, program: Program, engine: Any) -> Step:
         flat = self._flat(program, engine, [])
         options = {
-            "device": getattr(self.model, "_device", None),
+            "device": placed_together(flat.handles(), getattr(self.model, "_device", None)),
             "eager": bool(getattr(self.model, "run_eagerly", False)),
             "jit_compile": getattr(self.model, "jit_compile", "auto"),
         }

@@ -149,10 +149,16 @@ class Compiled:
             _, logs = tf.while_loop(lambda i, _: i < last, one, (first, logs), parallel_iterations=1)
             return [logs.stack()]
 
+        def placed(*values: Any) -> list[Any]:
+            with self.engine.placed(self.device):
+                return run(*values)
+
         signature = [tf.TensorSpec((3,), tf.int32)]
         signature += [tf.TensorSpec((None,), tf.int32)] if shuffled else []
         signature += [tf.TensorSpec((None, *s.shape[1:]), s.dtype) for s in specs]
-        return flat_call(tf.function(run, input_signature=signature, autograph=False).get_concrete_function())
+        return flat_call(
+            tf.function(placed, input_signature=signature, autograph=False).get_concrete_function()
+        )
 
 
 def _of_unknown_rows(batch: Any) -> Any:

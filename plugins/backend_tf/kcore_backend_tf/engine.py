@@ -113,7 +113,8 @@ class TensorFlowEngine(Engine):
     def hold(self, compiled: CompiledProgram, arrays: Sequence[np.ndarray]) -> Sequence[Any]:
         if not isinstance(compiled, Compiled) or sum(a.nbytes for a in arrays) > HELD_BYTES:
             return arrays
-        return [tf.constant(a) for a in arrays]
+        with self.placed(compiled.device):
+            return [tf.constant(a) for a in arrays]
 
     def run_steps(
         self,

@@ -343,3 +343,55 @@ def test_second_gradient_by_way_of_a_bias():
     t = np.tanh([0.1, 0.2, 0.3])
     once, twice = 4 * t * (1 - t**2), 4 * (1 - t**2) * (1 - 3 * t**2)
     np.testing.assert_allclose(found, 2 * once * twice, rtol=1e-4)
+
+
+TWO_DEVICES = """
+import tensorflow as tf
+
+[cpu] = tf.config.list_physical_devices("CPU")
+tf.config.set_logical_device_configuration(cpu, [tf.config.LogicalDeviceConfiguration()] * 2)
+import numpy as np
+
+import kcore
+from kcore import backend as K
+from kcore.layers import BatchNormalization, Dense, Dropout
+from kcore.models import Sequential
+from kcore.optimizers import SGD, Adam, GradientAccumulation
+
+x, y = np.random.RandomState(0).rand(20, 400).astype("float32"), np.eye(4, dtype="float32")[np.arange(20) % 4]
+
+
+def trained(device, optimizer):
+    kcore.set_seed(0)
+    with kcore.device(device):
+        model = Sequential([Dense(200, activation="relu", input_shape=(400,)), BatchNormalization(), Dropout(0.2),
+                            Dense(4, activation="softmax")])
+    model.compile(optimizer, "categorical_crossentropy", metrics=["accuracy"])
+    losses = model.fit(x, y, batch_size=8, epochs=2, verbose=0).history["loss"]
+    model.train_on_batch(x, y)
+    return model, losses, model.predict(x)
+
+
+assert kcore.devices() == ["cpu:0", "cpu:1"]
+for make in (Adam, lambda: SGD(0.1, momentum=0.9), lambda: GradientAccumulation(Adam(), 2)):
+    first, losses, outputs = trained("cpu:0", make())
+    second, same_losses, same_outputs = trained("cpu:1", make())
+    assert losses == same_losses
+    assert (outputs == same_outputs).all() and (second(x) == first(x)).all()
+    for variable in [*second.weights, *second.optimizer.weights]:
+        assert "CPU:1" in variable.native.device, variable
+    steps = [step.compiled for step in second._steps._made.values()]
+    assert steps and all("CPU:1" in op.device for step in steps for op in step.graph().get_operations()
+                         if op.type in ("MatMul", "AssignVariableOp", "ResourceApplyAdam"))
+function = K.function([second.input], [second.output])
+function([x])
+assert function._compiled.device == "cpu:1"
+second.to_backend("numpy")
+assert {variable.device for variable in second.weights} == {None}
+np.testing.assert_allclose(second.predict(x), same_outputs, atol=1e-5)
+"""
+
+
+def test_everything_of_a_model_stands_on_its_device():
+    """Also what is made later, somewhere else: slots of optimizers, counters, data that are held while `fit` runs."""
+    run(TWO_DEVICES)
