@@ -212,8 +212,9 @@ class Layer:
         inner = [w for s in self._sublayers for w in s.non_trainable_weights]
         if self.trainable:
             return _unique([*self._non_trainable_weights, *inner])
-        frozen = [w for s in self._sublayers for w in s.weights]
-        return _unique([*self._trainable_weights, *self._non_trainable_weights, *frozen])
+        # in the order in which they stand when it is not frozen: files of Keras 2 have them so
+        frozen = [w for s in self._sublayers for w in s.trainable_weights]
+        return _unique([*self._trainable_weights, *frozen, *self._non_trainable_weights, *inner])
 
     @non_trainable_weights.setter
     def non_trainable_weights(self, value: list[Variable]) -> None:

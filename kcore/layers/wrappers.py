@@ -49,6 +49,13 @@ class Wrapper(Layer):
 class TimeDistributed(Wrapper):
     """Applies `layer` to every step of (batch, time, ...), each with the same weights."""
 
+    def get_weights(self):
+        """As the layer within gives them: a model goes through its layers."""
+        return self.layer.get_weights()
+
+    def set_weights(self, weights):
+        self.layer.set_weights(weights)
+
     def __init__(self, layer, **kwargs):
         super().__init__(layer, **kwargs)
         self.supports_masking = True

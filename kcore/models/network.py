@@ -331,7 +331,12 @@ class Network(Layer):
             "layers": copy.deepcopy(layers),
             "input_layers": [_address(x, places) for x in self.inputs],
             "output_layers": [_address(x, places) for x in self.outputs],
+            **self._frozen_config(),
         }
+
+    def _frozen_config(self) -> dict[str, Any]:
+        """That the whole model is not to be trained, which Keras 2 forgets (and reads over)."""
+        return {} if self.trainable else {"trainable": False}
 
     @classmethod
     def from_config(cls, config: dict[str, Any], custom_objects: Any = None) -> Any:
@@ -339,7 +344,9 @@ class Network(Layer):
         made = _restore(config, custom_objects)
         inputs = [_tensor_at(made, a) for a in config["input_layers"]]
         outputs = [_tensor_at(made, a) for a in config["output_layers"]]
-        return cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+        model = cls(inputs=inputs, outputs=outputs, name=config.get("name"))
+        model.trainable = config.get("trainable", True)
+        return model
 
 
 def _takes_training(layer: Layer) -> bool:

@@ -107,7 +107,7 @@ class Sequential(Model):
             config["layers"] = copy.deepcopy(layers)
         if self._build_input_shape is not None:
             config["build_input_shape"] = self._build_input_shape
-        return config
+        return {**config, **self._frozen_config()}
 
     @classmethod
     def from_config(cls, config: Any, custom_objects: Any = None) -> Any:
@@ -119,6 +119,7 @@ class Sequential(Model):
         shape = None if isinstance(config, list) else config.get("build_input_shape")
         if shape and not model._is_graph:
             model.build(tuple(shape))
+        model.trainable = True if isinstance(config, list) else config.get("trainable", True)
         return model
 
     def predict_classes(self, x: Any, batch_size: int = 32, verbose: int = 0) -> Any:

@@ -335,7 +335,7 @@ class _Reader:
             made = {"name": config.get("name"), "layers": [self.entry("layers", e, inner) for e in layers]}
             if config.get("build_input_shape") is not None:
                 made["build_input_shape"] = config["build_input_shape"]
-            return {k: v for k, v in made.items() if v is not None}
+            return {**{k: v for k, v in made.items() if v is not None}, **_frozen(config)}
         listed = []
         # Keras 3 does not count a model's own inputs and outputs as its first node
         shifted = {i.get("name") for i in layers if self.dialect == KERAS_3 and _is_model(i)}
@@ -350,7 +350,7 @@ class _Reader:
         outputs = [[a[0], a[1] + (a[0] in shifted), *a[2:]] for a in _addresses(config["output_layers"])]
         return {
             "name": config.get("name"), "layers": listed, "input_layers": _addresses(config["input_layers"]),
-            "output_layers": outputs,
+            "output_layers": outputs, **_frozen(config),
         }  # fmt: skip
 
     def calls(self, calls: Any, told: str) -> list[Any]:
@@ -414,6 +414,10 @@ class _Reader:
             made.pop("mask", None)
         made.pop("mask_type", None)
         return made
+
+
+def _frozen(config: Mapping[str, Any]) -> dict[str, bool]:
+    return {"trainable": False} if config.get("trainable") is False else {}
 
 
 def _is_model(entry: Mapping[str, Any]) -> bool:

@@ -16,7 +16,7 @@ from ..layers.allocation import waiting_for_values
 from ..metrics import Metric
 from .configs import in_words_of_keras_2, made, plain, told_together
 from .conventions import WRITTEN_AS
-from .dialects import dialect_of
+from .dialects import KERAS_2, dialect_of
 from .gate import budgets, check_config, refused
 from .optimizer_state import arranged
 from .snapshot import Group, Snapshot, group_of
@@ -213,9 +213,26 @@ def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:
     except FileRefused:
         raise
     except (KcoreError, ValueError) as error:
+        if _may_have_been_frozen(model, group, snapshot):
+            warnings.warn(
+                f"{snapshot.where}: the state of the optimizer is left out, and it starts anew: the file holds it for fewer "
+                "weights than are trained now. Keras 2 does not store that a model within a model is not trainable; if "
+                "one was, set its `trainable` to False and compile again.",
+                UserWarning,
+                stacklevel=6,
+            )
+            return
         raise WeightsMismatch(
             f"{snapshot.where}: the state of the optimizer does not fit: {error} Load with compile=False to leave it out."
         ) from error
+
+
+def _may_have_been_frozen(model: Any, group: Group, snapshot: Snapshot) -> bool:
+    """Whether the state is for fewer weights because Keras 2's file does not tell of a model within the model that it
+    was frozen. Keras 2.3.1 goes on with a fresh optimizer then."""
+    told = dialect_of(snapshot.made_by.get("keras_version", KERAS_VERSION)) == KERAS_2
+    nested = any(hasattr(layer, "_graph_nodes") for layer in model.layers)
+    return told and nested and len(group.arrays) < len(model.optimizer.weights)
 
 
 def _made(make: Any, value: Any) -> Any:

@@ -275,3 +275,11 @@ def test_an_unknown_engine():
 def test_unknown_arguments_of_a_layer():
     with pytest.raises(TypeError, match="Dense has no argument 'unit'"):
         layers.Dense(2, unit=3)
+
+
+def test_one_batch_of_a_stateful_model_may_be_smaller():
+    """`predict` of fewer rows than batch_size is one batch; more rows must be whole batches (as in Keras 2)."""
+    model = Sequential([layers.SimpleRNN(2, stateful=True, batch_input_shape=(6, 4, 3))])
+    assert model.predict(np.ones((6, 4, 3))).shape == (6, 2)
+    with pytest.raises(errors.DataError, match="multiple of batch_size"):
+        model.predict(np.ones((6, 4, 3)), batch_size=4)
