@@ -21,12 +21,11 @@ class Compiled:
     program looks whether they are still the same ones, and is traced anew if not.
     """
 
-    def __init__(
-        self, engine: Any, program: FlatProgram, jit_compile: Any = "auto", device: str | None = None
-    ) -> None:
+    jit: bool | None = None
+
+    def __init__(self, engine: Any, program: FlatProgram, device: str | None = None) -> None:
         self.engine = engine
         self.program = program
-        self.jit = jit_compile is True
         self.device = device
         self._lock = threading.RLock()
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
@@ -73,10 +72,9 @@ class Compiled:
     def _concrete(self) -> Any:
         specs = [self.program.specs[s] for s in self.program.inputs]
         signature = [tf.TensorSpec(s.shape, s.dtype) for s in specs]
-        function = tf.function(
-            self._body, input_signature=signature, autograph=False, jit_compile=self.jit or None
-        )
-        return function.get_concrete_function()
+        return tf.function(
+            self._body, input_signature=signature, autograph=False, jit_compile=self.jit
+        ).get_concrete_function()
 
     def graph(self) -> Any:
         """The tf.Graph of one call."""
@@ -106,12 +104,7 @@ class Compiled:
     ) -> np.ndarray:
         if self.engine.moves != self._moves:
             self._look_again()
-        rows = len(order) if order is not None else len(data[0])
-        if isinstance(data[0], np.ndarray):  # too large to be held: these rows only
-            window = slice(first * batch_size, min(last * batch_size, rows))
-            chosen = window if order is None else order[window]
-            data, order = [self.engine.from_numpy(a[chosen], str(a.dtype)) for a in data], None
-            first, last = 0, last - first
+        data, order, first, last = self._taken(data, order, batch_size, first, last)
         shuffled = order is not None
         loop = self._loops.get(shuffled)
         if loop is None:
@@ -124,11 +117,21 @@ class Compiled:
         result = loop([tf.constant(numbers), *(tf.constant(p) for p in positions), *data])
         return result[0].numpy()
 
+    def _taken(
+        self, data: Sequence[Any], order: np.ndarray | None, batch_size: int, first: int, last: int
+    ) -> tuple[Sequence[Any], np.ndarray | None, int, int]:
+        """The arguments of `run_steps` with data as tensors: all that are held, or the rows of these steps."""
+        if not isinstance(data[0], np.ndarray):
+            return data, order, first, last
+        rows = len(order) if order is not None else len(data[0])
+        window = slice(first * batch_size, min(last * batch_size, rows))
+        chosen = window if order is None else order[window]
+        return [self.engine.from_numpy(a[chosen], str(a.dtype)) for a in data], None, 0, last - first
+
     def _traced_loop(self, shuffled: bool) -> Callable[..., Any]:
         """Steps first..last in one graph. The last batch may be smaller: its size is unknown to the graph."""
         specs = [self.program.specs[s] for s in self.program.inputs]
         width = self.program.specs[self.program.outputs[0]]
-        step = tf.function(self._body, autograph=False, jit_compile=True) if self.jit else self._body
 
         def run(numbers: Any, *values: Any) -> list[Any]:
             first, last, size = numbers[0], numbers[1], numbers[2]
@@ -143,7 +146,7 @@ class Compiled:
                 else:
                     batch = [d[start : start + size] for d in data]
                 batch = [_of_unknown_rows(b) for b in batch]
-                return i + 1, logs.write(i - first, step(*batch)[0])
+                return i + 1, logs.write(i - first, self._body(*batch)[0])
 
             logs = tf.TensorArray(width.dtype, size=last - first, element_shape=width.shape)
             _, logs = tf.while_loop(lambda i, _: i < last, one, (first, logs), parallel_iterations=1)

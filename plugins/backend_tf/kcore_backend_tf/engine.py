@@ -19,6 +19,7 @@ from . import accounts, devices  # noqa: E402  TensorFlow is there now
 from .compiled import Compiled  # noqa: E402
 from .operations import FUSED, PRIMITIVES, UNSUPPORTED  # noqa: E402
 from .operations.loops import Body  # noqa: E402
+from .xla import Jitted  # noqa: E402
 
 # Arrays up to this part of what a device is likely to have are kept on it as a whole while `fit` runs.
 HELD_BYTES = 1 << 30
@@ -98,7 +99,9 @@ class TensorFlowEngine(Engine):
             )
         if options.get("eager"):
             return Interpreter(self, program)
-        return Compiled(self, program, options.get("jit_compile", "auto"), options.get("device"))
+        # "auto" is the plain graph: see the package's README for the reason
+        kind = Jitted if options.get("jit_compile") is True else Compiled
+        return kind(self, program, options.get("device"))
 
     def body(self, program: FlatProgram) -> Any:
         return Body(Interpreter(self, program).run_native, [program.specs[s] for s in program.outputs])
