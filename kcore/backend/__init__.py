@@ -12,6 +12,7 @@ from . import (
     control,
     convolution,
     elementwise,
+    gru,
     image,
     indexing,
     linalg,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import dtypes
+from .comparison import not_equal, where
 from .control import scan_function
 from .declare import Optional, Tensor, composite
 from .elementwise import square, tanh
@@ -15,20 +16,22 @@ from .reductions import sum
 from .shaping import expand_dims, reshape, transpose, zeros_like
 
 
-def _shapes(projected: Any, hidden: Any, carried: Any, recurrent_kernel: Any) -> list[Any]:
+def _shapes(projected: Any, hidden: Any, carried: Any, recurrent_kernel: Any, mask: Any = None) -> list[Any]:
     time, batch, width = projected.shape
     units = recurrent_kernel.shape[0]
     return [(time, batch, units), (time, batch, units), (time, batch, width)]
 
 
 @composite(shape=_shapes, dtype=dtypes.promoted, level="recurrent")
-def lstm_sequence(projected: Tensor, hidden: Tensor, carried: Tensor, recurrent_kernel: Tensor):
+def lstm_sequence(
+    projected: Tensor, hidden: Tensor, carried: Tensor, recurrent_kernel: Tensor, mask: Optional = None
+):
     """Long short-term memory over all time steps (Hochreiter and Schmidhuber, 1997), tanh and sigmoid.
 
     projected: the inputs times the kernel, plus the bias (time, batch, 4 * units), gates in the order i, f, c, o.
-    hidden, carried: the states before the first step (batch, units). recurrent_kernel: (units, 4 * units).
-    Gives the outputs and the carried states of every step (time, batch, units), and the gates after their
-    activations (time, batch, 4 * units).
+    hidden, carried: the states before the first step (batch, units). recurrent_kernel: (units, 4 * units). mask:
+    (time, batch, 1), 0 where the states stay. Gives the outputs and the carried states of every step
+    (time, batch, units), and the gates after their activations (time, batch, 4 * units).
     """
     units = recurrent_kernel.shape[0]
 
@@ -38,49 +41,57 @@ def lstm_sequence(projected: Tensor, hidden: Tensor, carried: Tensor, recurrent_
         candidate, last = tanh(z[:, 2 * units : 3 * units]), sigmoid(z[:, 3 * units :])
         state = first[:, units:] * states[1] + first[:, :units] * candidate
         output = last * tanh(state)
+        if mask is not None:
+            output, state = (masked(slices[1], n, o) for n, o in zip((output, state), states, strict=True))
         return [output, state], [output, state, concatenate([first, candidate, last], -1)]
 
-    return scan_function(step, [projected], [hidden, carried])[1]
+    return scan_function(step, [projected, *flags_of(mask)], [hidden, carried])[1]
 
 
 @lstm_sequence.gradient
-def _(g, out, projected, hidden, carried, recurrent_kernel):
-    return _backwards(g, out, hidden, carried, recurrent_kernel)
+def _(g, out, projected, hidden, carried, recurrent_kernel, mask):
+    return (*_backwards(g, out, hidden, carried, recurrent_kernel, mask), None)
 
 
-def _backwards(g: Any, out: Any, hidden: Any, carried: Any, recurrent_kernel: Any) -> Any:
+def _backwards(g: Any, out: Any, hidden: Any, carried: Any, recurrent_kernel: Any, mask: Any = None) -> Any:
     """Backwards through time. What does not depend on later steps is computed for all steps at once."""
     to_outputs, to_states, to_gates = g
     outputs, states, gates = out
     units = recurrent_kernel.shape[0]
     i, f, candidate, o = (gates[:, :, n * units : (n + 1) * units] for n in range(4))
-    before = concatenate([expand_dims(carried, 0), states[:-1]], 0)
+    before = after_first(carried, states)
     squashed = tanh(states)
     slopes = _slopes(i, f, candidate, o)
     factors = concatenate([candidate, before, i, squashed], -1) * slopes
     through = o * (1.0 - square(squashed))  # from an output to the carried state behind it
     # d loss / d z where the gates themselves were asked for, which higher derivatives do
-    direct = None if _nothing(to_gates) else to_gates * slopes
+    direct = None if is_nothing(to_gates) else to_gates * slopes
+    stays = []  # 1 where the states stay
+    if mask is not None:
+        (flags,) = flags_of(mask)
+        factors, through, f = masked(flags, factors, 0.0), masked(flags, through, 0.0), masked(flags, f, 1.0)
+        stays = [masked(flags, mask * 0.0, 1.0)]
     rows = [to_outputs, factors, through, f]
-    extra = [t for t in (None if _nothing(to_states) else to_states, direct) if t is not None]
+    extra = [t for t in (None if is_nothing(to_states) else to_states, direct) if t is not None]
     turned = transpose(recurrent_kernel)
 
     def step(arriving: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
         (to_output, factor, passed, kept), more = slices[:4], list(slices[4:])
         d_output = to_output + arriving[0]
         d_state = arriving[1] + d_output * passed
-        if not _nothing(to_states):
+        if not is_nothing(to_states):
             d_state = d_state + more.pop(0)
         dz = concatenate([d_state, d_state, d_state, d_output], -1) * factor
-        if more:
+        if direct is not None:
             dz = dz + more.pop(0)
-        return [matmul(dz, turned), d_state * kept], [dz]
+        d_before = matmul(dz, turned)
+        if mask is not None:
+            d_before = d_before + d_output * more.pop(0)
+        return [d_before, d_state * kept], [dz]
 
     zeros = hidden * 0.0
-    (d_hidden, d_carried), (dz,) = scan_function(step, [*rows, *extra], [zeros, zeros], reverse=True)
-    earlier = concatenate([expand_dims(hidden, 0), outputs[:-1]], 0)
-    d_kernel = matmul(transpose(reshape(earlier, (-1, units))), reshape(dz, (-1, 4 * units)))
-    return dz, d_hidden, d_carried, d_kernel
+    (d_hidden, d_carried), (dz,) = scan_function(step, [*rows, *extra, *stays], [zeros, zeros], reverse=True)
+    return dz, d_hidden, d_carried, weight_gradient(after_first(hidden, outputs), dz)
 
 
 def _slopes(i: Any, f: Any, candidate: Any, o: Any) -> Any:
@@ -88,9 +99,30 @@ def _slopes(i: Any, f: Any, candidate: Any, o: Any) -> Any:
     return concatenate([i * (1.0 - i), f * (1.0 - f), 1.0 - square(candidate), o * (1.0 - o)], -1)
 
 
-def _nothing(gradient: Any) -> bool:
+def is_nothing(gradient: Any) -> bool:
     """Whether no gradient arrived."""
     return gradient.node is not None and gradient.node.op.name == "zeros_like"
+
+
+def flags_of(mask: Any) -> list[Any]:
+    """The mask as truth values, or nothing."""
+    return [] if mask is None else [not_equal(mask, 0.0)]
+
+
+def masked(flags: Any, new: Any, old: Any) -> Any:
+    """`new` where the flags (..., 1) are set, `old` elsewhere."""
+    return where(flags, new, old)
+
+
+def after_first(first: Any, stacked: Any) -> Any:
+    """The states before each step: `first` (batch, units), then all of `stacked` (time, batch, units) but the last."""
+    return concatenate([expand_dims(first, 0), stacked[:-1]], 0)
+
+
+def weight_gradient(factor: Any, dz: Any) -> Any:
+    """The gradient of the w in z = factor . w, one product for all steps of (time, batch, ...)."""
+    flat = [reshape(t, (-1, t.shape[-1])) for t in (factor, dz)]
+    return matmul(transpose(flat[0]), flat[1])
 
 
 # the layer, inputs and all: for engines that have that as one operation -------------------------------------------

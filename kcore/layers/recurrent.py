@@ -172,7 +172,8 @@ class RNN(Layer):
         if isinstance(inputs, (list, tuple)):
             inputs, initial_state, constants = split_inputs(inputs, None, None, self._num_constants)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
-        if initial_state is None:
+        given = initial_state is not None
+        if not given:
             initial_state = self.states if self.stateful else self.get_initial_state(inputs)
         if len(initial_state) != len(state_sizes(self.cell)):
             raise ArgumentError(
@@ -185,13 +186,9 @@ class RNN(Layer):
             )
         if hasattr(self.cell, "prepare"):
             self.cell.prepare(K.shape(inputs)[0], training)
-        if (
-            mask is None
-            and constants is None
-            and not self.unroll
-            and getattr(self.cell, "has_sequence", False)
-        ):
-            last, outputs, states = self._all_steps(inputs, initial_state)
+        if constants is None and not self.unroll and getattr(self.cell, "has_sequence", False):
+            fresh = not given and not self.stateful
+            last, outputs, states = self._all_steps(inputs, initial_state, mask, fresh)
         else:
             rows, step = self._rows_and_step(inputs, training, constants)
             last, outputs, states = K.rnn(
@@ -207,12 +204,19 @@ class RNN(Layer):
         output = outputs if self.return_sequences else last
         return [output, *states] if self.return_state else output
 
-    def _all_steps(self, inputs, initial_state):
-        """Like `K.rnn`, by the one operation that the cell has for all steps."""
-        rows = K.permute_dimensions(inputs, (1, 0, 2))
+    def _all_steps(self, inputs, initial_state, mask, fresh):
+        """Like `K.rnn`, by the one operation that the cell has for all steps. `fresh`: the states start as zeros."""
+        rows = [K.permute_dimensions(inputs, (1, 0, 2))]
+        if mask is not None:
+            rows.append(K.permute_dimensions(mask if K.ndim(mask) == 3 else K.expand_dims(mask), (1, 0, 2)))
         if self.go_backwards:
-            rows = K.reverse(rows, 0)
-        outputs, states = self.cell.sequence(rows, initial_state)
+            rows = [K.reverse(r, 0) for r in rows]
+        outputs, states = self.cell.sequence(rows[0], initial_state, *rows[1:])
+        if (
+            mask is not None and not fresh
+        ):  # before the first step that counts the output is zeros, not the state
+            seen = K.cumsum(K.cast(rows[1], K.dtype(outputs)), 0)
+            outputs = outputs * K.cast(K.greater(seen, 0), K.dtype(outputs))
         return outputs[-1], K.permute_dimensions(outputs, (1, 0, 2)), states
 
     def _rows_and_step(self, inputs, training, constants):

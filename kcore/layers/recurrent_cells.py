@@ -49,6 +49,7 @@ class _GatedCell(Layer):
     gates = 1
     settings: tuple[str, ...] = ()
     implementation = 2
+    _own_class: type  # the class whose step the operation for all steps computes
 
     def __init__(self, given, **kwargs):
         super().__init__(**kwargs)
@@ -120,6 +121,31 @@ class _GatedCell(Layer):
     def _gate(self, x, i):
         return x[..., i * self.units : (i + 1) * self.units]
 
+    # all steps at once -----------------------------------------------------------------------------------------
+    @property
+    def has_sequence(self):
+        """Whether all steps can be one operation: the usual activations, nothing dropped between steps."""
+        kind, own = type(self), self._own_class
+        usual = (kind.step, kind.project, kind.call) == (own.step, _GatedCell.project, _GatedCell.call)
+        usual = usual and self.activation is activations.tanh and self._mask(1) is None
+        return usual and getattr(self, "recurrent_activation", activations.sigmoid) is activations.sigmoid
+
+    def sequence(self, inputs, states, mask=None):
+        """(outputs, last states) of all steps; inputs and outputs (time, batch, ...), `mask` (time, batch, 1)."""
+        raise NotImplementedError
+
+    def _project_steps(self, inputs):
+        """`project` for inputs (time, batch, features)."""
+        masks = self._mask(0)
+        if masks is not None and len(masks) > 1:  # each gate sees inputs of its own
+            output = K.concatenate(
+                [K.dot(inputs * m, self._gate(self.kernel, i)) for i, m in enumerate(masks)]
+            )
+        else:
+            output = K.dot(inputs if masks is None else inputs * masks[0], self.kernel)
+        bias = self._input_bias()
+        return output if bias is None else output + bias
+
     # the step --------------------------------------------------------------------------------------------------
     def project(self, inputs):
         """(batch, ..., features) -> (batch, ..., gates * units): all that a step needs of its input."""
@@ -160,6 +186,12 @@ class SimpleRNNCell(_GatedCell):
     ):  # fmt: skip
         super().__init__(locals(), **kwargs)
 
+    def sequence(self, inputs, states, mask=None):
+        outputs = operation("simple_rnn_sequence")(
+            self._project_steps(inputs), *states, self.recurrent_kernel, mask
+        )
+        return outputs, [outputs[-1]]
+
     def step(self, projected, states):
         output = self.activation(projected + self._through(states[0], self.recurrent_kernel, self._mask(1)))
         return output, [output]
@@ -188,6 +220,13 @@ class GRUCell(_GatedCell):
 
     def _input_bias(self):
         return self.bias[0] if self.reset_after and self.use_bias else self.bias
+
+    def sequence(self, inputs, states, mask=None):
+        bias = self.bias[1] if self.reset_after and self.use_bias else None
+        outputs, _ = operation("gru_sequence")(
+            self._project_steps(inputs), *states, self.recurrent_kernel, bias, mask, bool(self.reset_after)
+        )
+        return outputs, [outputs[-1]]
 
     def step(self, projected, states):
         before, masks = states[0], self._mask(1)
@@ -237,23 +276,12 @@ class LSTMCell(_GatedCell):
             "initializer": forget_bias_of_one(self.bias_initializer, self.units, self.units, 2 * self.units)
         }
 
-    @property
-    def has_sequence(self):
-        """Whether all steps can be one operation: the usual activations, nothing dropped between steps."""
-        kind = type(self)
-        own = (kind.step, kind.project, kind.call) == (LSTMCell.step, _GatedCell.project, _GatedCell.call)
-        own = own and self.activation is activations.tanh
-        return own and self.recurrent_activation is activations.sigmoid and self._mask(1) is None
-
-    def sequence(self, inputs, states):
-        """(outputs, last states) of all steps; `inputs` and outputs (time, batch, ...)."""
+    def sequence(self, inputs, states, mask=None):
         masks = self._mask(0)
-        if masks is not None and len(masks) > 1:  # each gate sees inputs of its own
-            projected = K.concatenate(
-                [K.dot(inputs * m, self._gate(self.kernel, i)) for i, m in enumerate(masks)]
+        if mask is not None or (masks is not None and len(masks) > 1):
+            outputs, carried, _ = operation("lstm_sequence")(
+                self._project_steps(inputs), *states, self.recurrent_kernel, mask
             )
-            projected = projected if self.bias is None else projected + self.bias
-            outputs, carried, _ = operation("lstm_sequence")(projected, *states, self.recurrent_kernel)
             return outputs, [outputs[-1], carried[-1]]
         inputs = inputs if masks is None else inputs * masks[0]
         outputs, *last = operation("lstm_layer")(
@@ -269,6 +297,10 @@ class LSTMCell(_GatedCell):
         carried = f * carried + i * self.activation(self._gate(z, 2))
         output = self.recurrent_activation(self._gate(z, 3)) * self.activation(carried)
         return output, [output, carried]
+
+
+for _kind in (SimpleRNNCell, GRUCell, LSTMCell):
+    _kind._own_class = _kind
 
 
 def _stored_gates(stored, gates, units, by_rows):

@@ -1041,7 +1041,31 @@ def _lstm_layer_gradient(d: Draw) -> list[Sample]:
 
 @_for("lstm_sequence")
 def _lstm(d: Draw) -> list[Sample]:
-    return [S(d(3, 2, 8), d(2, 2), d(2, 2), d(2, 8)), S(d(1, 3, 4), d(3, 1), d(3, 1), d(1, 4))]
+    first = [d(3, 2, 8), d(2, 2), d(2, 2), d(2, 8)]
+    return [S(*first), S(*first, _steps_kept()), S(d(1, 3, 4), d(3, 1), d(3, 1), d(1, 4))]
+
+
+def _steps_kept() -> np.ndarray:
+    """A mask (3 steps, 2 rows, 1): one row misses its first step, the other the second."""
+    return np.array([[False, True], [True, False], [True, True]])[..., np.newaxis]
+
+
+@_for("gru_sequence")
+def _gru(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 6), d(2, 2), d(2, 6)]
+    return [
+        S(*first),
+        S(*first, None, _steps_kept()),
+        S(*first, d(6), None, True),
+        S(*first, None, _steps_kept(), True),
+        S(d(1, 3, 3), d(3, 1), d(1, 3)),
+    ]
+
+
+@_for("simple_rnn_sequence")
+def _simple_rnn(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 4), d(2, 4), d(4, 4)]
+    return [S(*first), S(*first, _steps_kept()), S(d(1, 3, 1), d(3, 1), d(1, 1))]
 
 
 @_for("ctc_greedy")

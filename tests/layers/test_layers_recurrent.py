@@ -326,3 +326,30 @@ def test_convolutional_recurrence():
 def test_mistakes_are_told(make, message):
     with pytest.raises(ValueError, match=message):
         make()
+
+
+@pytest.mark.parametrize(
+    "kind, settings", [KINDS[0], *KINDS[2:4], (layers.GRU, {"use_bias": False}), KINDS[5]]
+)
+@pytest.mark.parametrize("masks", [False, True])
+def test_all_steps_in_one_operation_are_the_steps_one_by_one(kind, settings, masks, monkeypatch):
+    """Outputs, states, gradients and gradients of gradients, with states to start from, backwards where masked."""
+    flags = np.array([[0, 1, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 1, 1, 0]], bool)
+    found = []
+    for at_once in (True, False):
+        if not at_once:
+            monkeypatch.setattr(kind.cell_class, "has_sequence", False)
+        inputs, mask = layers.Input((5, 4)), layers.Input((5,), dtype="bool")
+        starts = [layers.Input((3,)) for _ in range(2 if kind is layers.LSTM else 1)]
+        layer = kind(3, return_sequences=True, return_state=True, go_backwards=masks, **settings)
+        results = layer(inputs, mask=mask if masks else None, initial_state=starts)
+        random = np.random.RandomState(1)
+        layer.set_weights([random.uniform(-1, 1, w.shape) for w in layer.get_weights()])
+        wrt = [inputs, *starts, *layer.trainable_weights]
+        first = K.gradients(sum(K.sum(K.sin(r)) for r in results), wrt)
+        second = K.gradients(sum(K.sum(K.square(t)) for t in first), wrt)
+        values = [random.uniform(-1, 1, (3, *t.shape[1:])) for t in (inputs, *starts)]
+        function = K.function([inputs, mask, *starts], [*results, *first, *second])
+        found.append(function([values[0], flags, *values[1:]]))
+    for one, other in zip(*found, strict=True):
+        assert relative_error(one, other) < 1e-4
