@@ -13,6 +13,7 @@ from ..kernel.flat import FlatProgram, Instruction, TensorSpec
 from .declare import as_tensor
 from .gradients import GRADIENTS, connected, expand_gradients
 from .graph import inputs_of, leaves_of, nodes_between, rebuild, substitute
+from .pruning import live
 from .simplify import Simplifier
 from .sizes import KnownSizes
 from .tensor import Constant, Node, Placeholder, SymbolicTensor, scope
@@ -189,18 +190,10 @@ class _Flattener:
 
     def _live(self, wanted: list[int]) -> tuple[Instruction, ...]:
         """Only instructions that something wanted depends on."""
-        from_slots = set(wanted)
-        kept = []
-        for instruction in reversed(self.instructions):
-            if any(s in from_slots for s in instruction.outputs):
-                kept.append(instruction)
-                for item in instruction.inputs:
-                    from_slots.update(item if isinstance(item, tuple) else () if item is None else (item,))
-                from_slots.update(instruction.shapes.values())
-        used = from_slots
+        kept, used = live(self.instructions, wanted)
         self.constants = {s: v for s, v in self.constants.items() if s in used}
         self.variables = {s: v for s, v in self.variables.items() if s in used}
-        return tuple(kept[::-1])
+        return tuple(kept)
 
     def _new(self, tensor: SymbolicTensor) -> int:
         self.specs.append(TensorSpec(tensor.shape, tensor.dtype, tensor._name or ""))

@@ -7,6 +7,7 @@ import pytest
 
 from kcore import backend as K
 from kcore import layers, models
+from kcore.backend.control import scan_function
 from kcore.backend.declare import operation
 from kcore.backend.program import Program
 from kcore.backend.sizes import KnownSizes
@@ -105,3 +106,32 @@ def test_numbers_are_those_of_the_whole_graph(rows):
         found.append([engine().to_numpy(t) for t in compiled(x, y, np.ones(rows, "float32"))])
     for first, second in zip(*found):
         np.testing.assert_allclose(first, second, rtol=2e-6, atol=1e-7)
+
+
+def test_loops_lose_what_nobody_asks_for():
+    x, start = K.placeholder((5, 2, 3)), K.placeholder((2, 3))
+    extra = K.placeholder((5, 2, 3))
+
+    def step(states, slices):
+        total, product, last = states
+        kept = [K.tanh(total + slices[0]), product * slices[1], last * 2.0]
+        return kept, [kept[0] + last, K.exp(product), slices[1] * 3.0]
+
+    states, outputs = scan_function(step, [x, extra], [start, start, start])
+    (loop,) = (i for i in lowered([x, extra, start], [outputs[0]]).instructions if i.op == "scan")
+    body = loop.attributes["body"]
+    # total and last, one sequence, and one output are left
+    assert [len(group) for group in loop.inputs] == [1, 2, 0]
+    assert len(loop.outputs) == len(body.outputs) == 3 and len(body.inputs) == 3
+    assert Counter(i.op for i in body.instructions) == {"tanh": 1, "add": 2, "multiply": 1}
+    values = [np.random.RandomState(i).rand(*t.shape) for i, t in enumerate((x, extra, start))]
+    everything = K.function([x, extra, start], [*states, *outputs])(values)
+    for i, tensor in enumerate((*states, *outputs)):
+        np.testing.assert_array_equal(K.function([x, extra, start], [tensor])(values)[0], everything[i])
+
+
+def test_an_lstm_that_predicts_keeps_no_gates():
+    model = models.Sequential([layers.LSTM(4, input_shape=(3, 2))])
+    program = model._steps.lowered("predict")[1]
+    loops = [i for i in program.instructions if i.op == "scan"]
+    assert all(len(i.outputs) == 3 for i in loops)  # two states and the outputs of all steps
