@@ -91,7 +91,7 @@ class Peer:
         training = {"training": True} if case.training else {}
 
         def run(tensors: Any) -> Any:
-            return layer(tensors if len(tensors) > 1 else tensors[0], **training)
+            return layer(list(tensors) if len(tensors) > 1 else tensors[0], **training)
 
         result = run([tf.constant(a) for a in arrays])
         self.same_weights = [w.shape for w in weights] == [tuple(w.shape) for w in layer.get_weights()]
@@ -112,8 +112,8 @@ class Peer:
         arriving = tf.TensorSpec((None, *result.shape[1:]), result.dtype)
         self.shape = result.shape
         self.programs = {
-            "forward": tf.function(lambda *given: [run(given)], input_signature=specs),
-            "backward": tf.function(backward, input_signature=[*specs, arriving]),
+            "forward": tf.function(lambda *given: [run(given)], input_signature=specs, autograph=False),
+            "backward": tf.function(backward, input_signature=[*specs, arriving], autograph=False),
         }
 
     def call(self, job: str, tensors: list[Any]) -> Call:
@@ -189,7 +189,7 @@ def overhead(rounds: int) -> tuple[float, float, float]:
 
 
 # reporting ----------------------------------------------------------------------------------------------------
-HEADER = "| layer | beside | forward kcore (ms) | forward peer (ms) | ratio | backward kcore (ms) | backward peer (ms) | ratio |"
+HEADER = "| layer | beside | forward, kcore | peer | ratio | backward, kcore | peer | ratio |"
 
 
 def cells(rows: list[Row]) -> str:

@@ -267,6 +267,12 @@ def tanh(x: Tensor):
 
 @tanh.gradient
 def _(g, out, x):
+    return tanh_gradient(g, out)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def tanh_gradient(g: Tensor, out: Tensor):
+    """g (1 - out^2), for `out` of the shape of `g`."""
     return g * (1.0 - out * out)
 
 

@@ -2,13 +2,16 @@
 
 import numpy as np
 
+from .. import dtypes
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .convolution import data_format_of
+from .convolution import data_format_of, from_channels_last, to_channels_last
 from .declare import Tensor, as_tensor, composite
 from .elementwise import cast, floor_divide, minimum, mod
-from .indexing import gather, pad
-from .shaping import iota, repeat, reshape, shape
+from .indexing import along, concatenate, gather, pad
+from .reductions import sum
+from .shaping import iota, repeat, reshape, shape, zeros_like
+from .windows import dims_of
 
 
 def _spatial_axes(rank, data_format):
@@ -28,10 +31,50 @@ def _bilinear(x, axis, factor):
     return below + (gather(x, high, axis) - below) * weight
 
 
-def _resized(x, factors, data_format, interpolation):
+def _bilinear_back(g, axis, factor, size):
+    """The adjoint of `_bilinear`; `size`: what `g` is to have at `axis`."""
+    parts = reshape(g, (*dims_of(g, 0, axis), *size, factor, *dims_of(g, axis + 1)))
+    weight = np.arange(factor).reshape([-1 if i == axis + 1 else 1 for i in range(len(parts.shape))]) / factor
+    low = sum(parts * as_tensor(1.0 - weight, g.dtype), axis + 1)
+    high = sum(parts * as_tensor(weight, g.dtype), axis + 1)  # goes to the next place, at the end to its own
+    before, last = along(high, axis, 0, -1), along(high, axis, -1, None)
+    return low + concatenate([zeros_like(last), before], axis) + concatenate([zeros_like(before), last], axis)
+
+
+def _enlarged_shape(x, factors):
+    lengths = (None if n is None else n * f for n, f in zip(x.shape[1:-1], factors, strict=True))
+    return (x.shape[0], *lengths, x.shape[-1])
+
+
+@composite(shape=_enlarged_shape, dtype=dtypes.floating, rule_if_fused=True)
+def enlarge_bilinear(x: Tensor, factors):
+    """`x` (batch, rows, cols, channels) with rows and cols multiplied by two whole `factors`; linear in between."""
+    for axis, factor in enumerate(factors, 1):
+        x = _bilinear(x, axis, factor) if factor != 1 else x
+    return x
+
+
+@enlarge_bilinear.gradient
+def _(g, out, x, factors):
+    return enlarge_bilinear_gradient(g, x, factors)
+
+
+@composite(shape=lambda g, x, factors: x.shape, dtype=dtypes.promoted, level="training")
+def enlarge_bilinear_gradient(g: Tensor, x: Tensor, factors):
+    """The adjoint of `enlarge_bilinear`: `g` (batch, rows, cols, channels) in the shape of `x`, which alone is read."""
+    for axis, factor in enumerate(factors, 1):
+        g = _bilinear_back(g, axis, factor, dims_of(x, axis, axis + 1)) if factor != 1 else g
+    return g
+
+
+@enlarge_bilinear_gradient.gradient
+def _(h, out, g, x, factors):
+    return enlarge_bilinear(h, factors), None
+
+
+def _resized(x, factors, data_format):
     for axis, factor in zip(_spatial_axes(len(x.shape), data_format), factors, strict=True):
-        if factor != 1:
-            x = repeat(x, factor, axis) if interpolation == "nearest" else _bilinear(x, axis, factor)
+        x = repeat(x, factor, axis) if factor != 1 else x
     return x
 
 
@@ -75,13 +118,17 @@ def resize(x: Tensor, size, interpolation="bilinear", data_format=None):
 def resize_images(x: Tensor, height_factor, width_factor, data_format, interpolation="nearest"):
     """(batch, rows, cols, channels) with rows and cols multiplied by whole factors."""
     _check_interpolation(interpolation)
-    return _resized(x, (height_factor, width_factor), data_format, interpolation)
+    factors = (height_factor, width_factor)
+    if interpolation == "nearest":
+        return _resized(x, factors, data_format)
+    data_format = data_format_of(data_format)
+    return from_channels_last(enlarge_bilinear(to_channels_last(x, data_format), factors), data_format)
 
 
 @composite
 def resize_volumes(x: Tensor, depth_factor, height_factor, width_factor, data_format):
     """(batch, dim1, dim2, dim3, channels) with each value repeated."""
-    return _resized(x, (depth_factor, height_factor, width_factor), data_format, "nearest")
+    return _resized(x, (depth_factor, height_factor, width_factor), data_format)
 
 
 def _padded(x, amounts, data_format):

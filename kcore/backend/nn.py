@@ -6,7 +6,7 @@ from .. import dtypes
 from ..errors import ShapeError
 from ..kernel.config import settings
 from ..shapes import broadcast, describe, merge_dimension, normalize_axes, same_first
-from .comparison import greater, less, where
+from .comparison import greater, less, less_equal, where
 from .convolution import data_format_of
 from .declare import Tensor, composite
 from .elementwise import abs, cast, clip, erf, exp, expm1, log, log1p, maximum, minimum, rsqrt, square, tanh
@@ -23,19 +23,57 @@ def rectify(x: Tensor):
 
 @rectify.gradient
 def _(g, out, x):
+    return rectify_gradient(g, out)
+
+
+# What the gradients of activations are made of stands in operations of its own, which an engine may have as one. They
+# take what arrives and the result, or the argument, of the activation, of one shape.
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def rectify_gradient(g: Tensor, out: Tensor):
+    """`g` where `out` is above 0, else 0."""
     return where(greater(out, 0.0), g, 0.0)
+
+
+@rectify_gradient.gradient
+def _(h, out, g, rectified):
+    return rectify_gradient(h, rectified), None
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def leaky_rectify(x: Tensor, alpha):
+    """x above 0, else alpha * x, for a number `alpha`; its gradient at 0 is alpha, as in Keras 2.3.1."""
+    return where(greater(x, 0.0), x, alpha * x)
+
+
+@leaky_rectify.gradient
+def _(g, out, x, alpha):
+    return leaky_rectify_gradient(g, x, alpha)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def leaky_rectify_gradient(g: Tensor, x: Tensor, alpha):
+    """`g` where `x` is above 0, else alpha * g."""
+    return where(greater(x, 0.0), g, alpha * g)
+
+
+@leaky_rectify_gradient.gradient
+def _(h, out, g, x, alpha):
+    return leaky_rectify_gradient(h, x, alpha), None
 
 
 @composite
 def relu(x: Tensor, alpha=0.0, max_value=None, threshold=0.0):
     """x from `threshold` to `max_value`, `max_value` above, alpha * (x - threshold) below. Shape of x."""
+    plain = isinstance(alpha, (int, float))
+    if plain and alpha != 0.0 and max_value is None and threshold == 0.0:
+        return leaky_rectify(x, float(alpha))
     if threshold == 0.0:
         positive = rectify(x)
     else:
         positive = where(greater(x, threshold), x, 0.0)
     if max_value is not None:
         positive = minimum(positive, float(max_value))
-    if isinstance(alpha, (int, float)) and alpha == 0.0:
+    if plain and alpha == 0.0:
         return positive
     return positive - rectify(threshold - x) * alpha
 
@@ -49,6 +87,12 @@ def sigmoid(x: Tensor):
 
 @sigmoid.gradient
 def _(g, out, x):
+    return sigmoid_gradient(g, out)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def sigmoid_gradient(g: Tensor, out: Tensor):
+    """g out (1 - out)."""
     return g * out * (1.0 - out)
 
 
@@ -60,7 +104,7 @@ def hard_sigmoid(x: Tensor):
 
 @hard_sigmoid.gradient
 def _(g, out, x):
-    return where(less(abs(x), 2.5), g * 0.2, 0.0)
+    return where(less_equal(abs(x), 2.5), g * 0.2, 0.0)
 
 
 @composite(shape=same_first, dtype=dtypes.floating)
@@ -71,13 +115,30 @@ def softplus(x: Tensor):
 
 @softplus.gradient
 def _(g, out, x):
+    return softplus_gradient(g, x)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def softplus_gradient(g: Tensor, x: Tensor):
+    """g sigmoid(x)."""
     return g * sigmoid(x)
 
 
-@composite
+@composite(shape=same_first, dtype=dtypes.floating)
 def softsign(x: Tensor):
     """x / (1 + |x|)."""
     return x / (1.0 + abs(x))
+
+
+@softsign.gradient
+def _(g, out, x):
+    return softsign_gradient(g, x)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def softsign_gradient(g: Tensor, x: Tensor):
+    """g / (1 + |x|)^2."""
+    return g / square(1.0 + abs(x))
 
 
 @composite(shape=same_first, dtype=dtypes.floating)
@@ -88,13 +149,33 @@ def elu(x: Tensor, alpha=1.0):
 
 @elu.gradient
 def _(g, out, x, alpha):
+    return elu_gradient(g, x, out, alpha)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def elu_gradient(g: Tensor, x: Tensor, out: Tensor, alpha=1.0):
+    """`g` where `x` is above 0, else g (out + alpha); `out` is elu(x, alpha)."""
     return where(greater(x, 0.0), g, g * (out + alpha))
 
 
-@composite
+SELU_SCALE, SELU_ALPHA = 1.0507009873554804934193349852946, 1.6732632423543772848170429916717
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
 def selu(x: Tensor):
     """scale * elu(x, alpha), constants of Klambauer et al., 2017."""
-    return 1.0507009873554804934193349852946 * elu(x, 1.6732632423543772848170429916717)
+    return SELU_SCALE * elu(x, SELU_ALPHA)
+
+
+@selu.gradient
+def _(g, out, x):
+    return selu_gradient(g, out)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def selu_gradient(g: Tensor, out: Tensor):
+    """scale * g where `out` is above 0, else g (out + scale * alpha)."""
+    return g * where(greater(out, 0.0), SELU_SCALE, out + SELU_SCALE * SELU_ALPHA)
 
 
 @composite

@@ -363,9 +363,41 @@ def _relu(d: Draw) -> list[Sample]:
     return [S(x), S(x, 0.1), S(x, 0.2, 1.2), S(x, 0.1, 1.3, 0.31), S(d())]
 
 
+@_for(
+    "rectify_gradient", "sigmoid_gradient", "tanh_gradient", "softplus_gradient", "softsign_gradient",
+    "selu_gradient",
+)  # fmt: skip
+def _activation_gradient(d: Draw) -> list[Sample]:
+    zero = d.array([0.0, -0.5, 0.7])
+    return [S(d(2, 3), d(2, 3)), S(d(), d()), S(d(0, 3), d(0, 3)), S(d(3), zero, gradient=False)]
+
+
+@_for("leaky_rectify")
+def _leaky_rectify(d: Draw) -> list[Sample]:
+    return [S(d(2, 3), 0.3), S(d(), -0.5), S(d(2, 3), 1.5), S(d.array([0.0, -1.0, 2.0]), 0.3, gradient=False)]
+
+
+@_for("leaky_rectify_gradient")
+def _leaky_rectify_gradient(d: Draw) -> list[Sample]:
+    at_zero = S(d(3), d.array([0.0, -1.0, 2.0]), 0.3, gradient=False)
+    return [S(d(2, 3), d(2, 3), 0.3), S(d(), d(), -0.5), S(d(2, 3), d(2, 3), 1.5), at_zero]
+
+
+@_for("elu_gradient")
+def _elu_gradient(d: Draw) -> list[Sample]:
+    def one(alpha: float, *shape: int) -> Sample:
+        x = d(*shape)
+        if shape:
+            x[..., 0] = 0.0
+        out = np.where(x > 0, x, alpha * np.expm1(np.minimum(x, 0))).astype(x.dtype)
+        return S(d(*shape), x, out, alpha, gradient=False)
+
+    return [one(1.0, 2, 3), one(0.5, 2, 3), one(1.5, 3), one(1.0)]
+
+
 @_for("elu")
 def _elu(d: Draw) -> list[Sample]:
-    return [S(d(2, 3)), S(d(2, 3), 0.5), S(d())]
+    return [S(d(2, 3)), S(d(2, 3), 0.5), S(d(2, 3), 1.5), S(d())]
 
 
 @_for("softmax", "log_softmax", "l2_normalize")
@@ -823,6 +855,16 @@ def _pool_gradient(d: Draw) -> list[Sample]:
         # the first of several largest elements is the one that counts
         S(d(2, 2, 2, 1), d.ints(2, 4, 4, 1, high=2).astype(d.dtype), (2, 2), (2, 2), "valid", gradient=False),
     ]
+
+
+@_for("enlarge_bilinear")
+def _enlarge_bilinear(d: Draw) -> list[Sample]:
+    return [S(d(1, 2, 3, 2), (2, 3)), S(d(2, 3, 1, 1), (1, 4)), S(d(1, 4, 2, 1), (2, 2))]
+
+
+@_for("enlarge_bilinear_gradient")
+def _enlarge_bilinear_gradient(d: Draw) -> list[Sample]:
+    return [S(d(1, 4, 9, 2), d(1, 2, 3, 2), (2, 3)), S(d(2, 3, 4, 1), d(2, 3, 1, 1), (1, 4))]
 
 
 @_for("max_pool_selected")

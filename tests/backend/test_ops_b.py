@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from golden import case_id, cases, load, relative_error, tolerance
+from kcore import activations
 from kcore import backend as K
 from kcore.backend.convolution import convolution  # K.convolution is that module
 from kcore.backend.declare import as_tensor, declared
@@ -521,3 +522,23 @@ def test_nearest_rounds_down():
 def test_mistakes_are_told_while_the_graph_is_built(error, words, wrong):
     with pytest.raises(error, match=words):
         wrong(Placeholder((None, 5, 6, 3), "float32"))
+
+
+# Keras 2.3.1's slopes where an activation has a corner, at -1, 0 and 1
+CORNERS = {
+    "relu": (K.relu, [0.0, 0.0, 1.0]),
+    "leaky": (lambda x: K.relu(x, alpha=0.3), [0.3, 0.3, 1.0]),
+    "elu": (K.elu, [np.exp(-1), 1.0, 1.0]),
+    "elu of 0.5": (lambda x: K.elu(x, 0.5), [0.5 * np.exp(-1), 0.5, 1.0]),
+    "selu": (activations.selu, [1.7580993408 * np.exp(-1), 1.7580993408, 1.0507009873]),
+    "hard_sigmoid": (lambda x: K.hard_sigmoid(2.5 * x), [0.5, 0.5, 0.5]),
+}
+
+
+@pytest.mark.parametrize("name", CORNERS)
+def test_slope_at_a_corner(name):
+    function, slopes = CORNERS[name]
+    x = K.placeholder((None,))
+    y = function(x)
+    found = K.function([x], K.gradients(K.sum(y), [x])[0])([np.array([-1.0, 0.0, 1.0], "float32")])
+    np.testing.assert_allclose(found, slopes, rtol=1e-6)

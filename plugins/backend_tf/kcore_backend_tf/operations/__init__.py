@@ -3,6 +3,7 @@
 from . import (
     convolution,
     elements,
+    images,
     linear,
     loops,
     nn,
@@ -22,6 +23,7 @@ FUSED = {
     **nn.FUSED,
     **convolution.FUSED,
     **pooling.FUSED,
+    **images.FUSED,
     **linear.FUSED,
     **steps.FUSED,
     **normalization.FUSED,

@@ -1,8 +1,10 @@
 """Convolutions, their adjoints, and windows, for 1 to 3 spatial dimensions, channels last.
 
-One dimension is computed as two, the first of size 1. Dilation in the adjoints, which TensorFlow lacks on CPUs, is
-a convolution with a kernel that has zeros between its elements.
+One dimension is computed as two, the first of size 1. Dilation in the adjoints, where TensorFlow lacks it, is a
+convolution with a kernel that has zeros between its elements.
 """
+
+import functools
 
 import tensorflow as tf
 
@@ -75,6 +77,27 @@ def _thinned(kernel, dilation):
     return kernel[tuple(slice(None, None, d) for d in dilation)]
 
 
+@functools.cache
+def _adjoints_dilate():
+    """Whether this TensorFlow dilates in the adjoints of convolutions of float32: on CPUs only where it has oneDNN."""
+    with tf.init_scope():
+        try:
+            tf.raw_ops.Conv2DBackpropFilter(
+                input=tf.ones([1, 3, 3, 1]), filter_sizes=[2, 2, 1, 1], out_backprop=tf.ones([1, 1, 1, 1]),
+                strides=[1, 1, 1, 1], padding="VALID", dilations=[1, 2, 2, 1],
+            )  # fmt: skip
+        except (tf.errors.InvalidArgumentError, tf.errors.UnimplementedError):
+            return False
+    return True
+
+
+def _is_native(dilation, dtype):
+    """Whether the adjoints need no zeros in the kernel. In three dimensions TensorFlow never dilates backwards."""
+    if len(dilation) == 3 or all(d == 1 for d in dilation):
+        return len(dilation) < 3
+    return dtype == tf.float32 and _adjoints_dilate()
+
+
 def _mode(padding):
     return padding.upper() if isinstance(padding, str) else "VALID"
 
@@ -91,14 +114,15 @@ def convolution(x, kernel, strides, padding, dilation):
 
 def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     rank = len(strides)
-    kernel = _spread(kernel, dilation)
+    if not _is_native(dilation, g.dtype):
+        kernel, dilation = _spread(kernel, dilation), (1,) * rank
     spatial = listed(spatial, rank)
     if any(isinstance(n, int) and n < 0 for n in spatial):  # as small as the windows allow
         counts = sizes(g, 1, 1 + rank)
         explicit = [(0, 0)] * rank if isinstance(padding, str) else padding
         due = [
-            c * s if padding == "same" else (c - 1) * s + k - a - b
-            for c, s, k, (a, b) in zip(counts, strides, kernel.shape[:rank], explicit)
+            c * s if padding == "same" else (c - 1) * s + (k - 1) * d + 1 - a - b
+            for c, s, k, d, (a, b) in zip(counts, strides, kernel.shape[:rank], dilation, explicit)
         ]
         spatial = [d if isinstance(n, int) and n < 0 else n for n, d in zip(spatial, due)]
     amounts = [(0, 0)] * rank if isinstance(padding, str) else list(padding)
@@ -114,13 +138,13 @@ def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     elif rank == 1:
         made = tf.raw_ops.Conv2DBackpropInput(
             input_sizes=tf.stack([batch, 1, *full, channels]), filter=_two(kernel, 0), out_backprop=_two(g),
-            strides=[1, 1, *strides, 1], padding=mode,
+            strides=[1, 1, *strides, 1], padding=mode, dilations=[1, 1, *dilation, 1],
         )  # fmt: skip
         made = tf.squeeze(made, 1)
     else:
         made = tf.raw_ops.Conv2DBackpropInput(
             input_sizes=tf.stack([batch, *full, channels]), filter=kernel, out_backprop=g,
-            strides=[1, *strides, 1], padding=mode,
+            strides=[1, *strides, 1], padding=mode, dilations=[1, *dilation, 1],
         )  # fmt: skip
     made = unpadded(made, amounts, spatial)
     made.set_shape([g.shape[0], *(n if isinstance(n, int) else None for n in spatial), channels])
@@ -130,48 +154,63 @@ def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
 def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
     if not isinstance(padding, str):
         x = padded(x, padding)
-    wide = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
-    shape = [*wide, x.shape[-1], g.shape[-1]]
+    if not _is_native(dilation, x.dtype):
+        wide = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
+        return _thinned(_kernel_gradient(x, g, wide, strides, padding, (1,) * len(size)), dilation)
+    return _kernel_gradient(x, g, size, strides, padding, dilation)
+
+
+def _kernel_gradient(x, g, size, strides, padding, dilation):
+    shape = [*size, x.shape[-1], g.shape[-1]]
     mode = _mode(padding)
     if len(size) == 3:
-        made = tf.raw_ops.Conv3DBackpropFilterV2(
+        return tf.raw_ops.Conv3DBackpropFilterV2(
             input=x, filter_sizes=shape, out_backprop=g, strides=[1, *strides, 1], padding=mode
         )
-    elif len(size) == 1:
-        made = tf.raw_ops.Conv2DBackpropFilter(
-            input=_two(x),
-            filter_sizes=[1, *shape],
-            out_backprop=_two(g),
-            strides=[1, 1, *strides, 1],
-            padding=mode,
-        )[0]
-    else:
-        made = tf.raw_ops.Conv2DBackpropFilter(
-            input=x, filter_sizes=shape, out_backprop=g, strides=[1, *strides, 1], padding=mode
-        )
-    return _thinned(made, dilation)
+    if len(size) == 1:
+        return tf.raw_ops.Conv2DBackpropFilter(
+            input=_two(x), filter_sizes=[1, *shape], out_backprop=_two(g), strides=[1, 1, *strides, 1],
+            padding=mode, dilations=[1, 1, *dilation, 1],
+        )[0]  # fmt: skip
+    return tf.raw_ops.Conv2DBackpropFilter(
+        input=x, filter_sizes=shape, out_backprop=g, strides=[1, *strides, 1], padding=mode,
+        dilations=[1, *dilation, 1],
+    )  # fmt: skip
 
 
 # depthwise ----------------------------------------------------------------------------------------------------
-def _as_two(x, kernel, strides, amounts, dilation, place):
-    """One dimension as two."""
-    if len(strides) == 1:
-        return _two(x), _two(kernel, 0), (1, *strides), [(0, 0), *amounts], (1, *dilation)
-    return x, kernel, tuple(strides), amounts, tuple(dilation)
+def _frame(spatial, size, strides, dilation, padding):
+    """(step, steps, padding, amounts) in two dimensions: TensorFlow's depthwise ops take one step for both.
+
+    Where the steps differ they are 1 for the op, and `steps` is to be done by others. "SAME" is left to the op; other
+    padding is told as amounts, for us to do.
+    """
+    if len(strides) == 1:  # the other dimension has one row, whatever the step
+        strides, size, dilation = strides * 2, (1, *size), (1, *dilation)
+        spatial = [1, *spatial]
+        padding = padding if isinstance(padding, str) else [(0, 0), *padding]
+    if strides[0] == strides[1]:
+        if padding == "same":
+            return strides[0], None, "SAME", [(0, 0)] * 2
+        return strides[0], None, "VALID", pads(spatial, size, strides, dilation, padding)
+    return 1, strides, "VALID", pads(spatial, size, strides, dilation, padding)
+
+
+def _wide(kernel, dilation):
+    """`kernel` in two dimensions, with its zeros."""
+    return _spread(kernel, dilation) if len(dilation) == 2 else _two(_spread(kernel, dilation), 0)
 
 
 def depthwise_convolution(x, kernel, strides, padding, dilation):
     rank = len(strides)
     if rank == 3:
         return _depthwise_by_places(x, kernel, strides, padding, dilation)
-    amounts = pads(sizes(x, 1, 1 + rank), kernel.shape[:rank], strides, dilation, padding)
-    x, kernel, strides, amounts, dilation = _as_two(x, kernel, strides, amounts, dilation, 1)
-    kernel = _spread(kernel, dilation)
-    even = strides[0] == strides[1]
-    step = strides[0] if even else 1
-    made = tf.nn.depthwise_conv2d(padded(x, amounts), kernel, [1, step, step, 1], "VALID")
-    if not even:
-        made = made[:, :: strides[0], :: strides[1]]
+    size = kernel.shape[:rank]
+    step, steps, mode, amounts = _frame(sizes(x, 1, 1 + rank), size, strides, dilation, padding)
+    x = padded(x if rank == 2 else _two(x), amounts)
+    made = tf.nn.depthwise_conv2d(x, _wide(kernel, dilation), [1, step, step, 1], mode)
+    if steps is not None:
+        made = made[:, :: steps[0], :: steps[1]]
     return tf.squeeze(made, 1) if rank == 1 else made
 
 
@@ -194,25 +233,21 @@ def _apart(g, strides, rows, columns):
 def depthwise_convolution_transpose(g, kernel, spatial, strides, padding, dilation):
     rank = len(strides)
     spatial = listed(spatial, rank)
-    amounts = pads(spatial, kernel.shape[:rank], strides, dilation, padding)
     channels = kernel.shape[-2]
     if rank == 3:
         parts = tf.reshape(g, [-1, *sizes(g, 1, 4), channels, kernel.shape[-1]])
         windows = tf.einsum("bdhwcm,ijkcm->bdhwijkc", parts, kernel)
         return accumulate_windows(windows, tuple(spatial), strides, dilation, padding)
-    whole = spatial
-    if rank == 1:
-        whole = [1, *spatial]
-    g, kernel, strides, amounts, dilation = _as_two(g, kernel, strides, amounts, dilation, 1)
-    kernel = _spread(kernel, dilation)
+    step, steps, mode, amounts = _frame(spatial, kernel.shape[:rank], strides, dilation, padding)
+    whole = spatial if rank == 2 else [1, *spatial]
+    g = g if rank == 2 else _two(g)
+    kernel = _wide(kernel, dilation)
     full = [n + a + b for n, (a, b) in zip(whole, amounts)]
-    step = strides[0]
-    if strides[0] != strides[1]:
-        step = 1
-        g = _apart(g, strides, *(n - k + 1 for n, k in zip(full, kernel.shape[:2])))
+    if steps is not None:
+        g = _apart(g, steps, *(n - k + 1 for n, k in zip(full, kernel.shape[:2])))
     made = tf.raw_ops.DepthwiseConv2dNativeBackpropInput(
         input_sizes=tf.stack([tf.shape(g)[0], *full, channels]), filter=kernel, out_backprop=g,
-        strides=[1, step, step, 1], padding="VALID",
+        strides=[1, step, step, 1], padding=mode,
     )  # fmt: skip
     made = unpadded(made, amounts, whole)
     made = tf.squeeze(made, 1) if rank == 1 else made
@@ -228,18 +263,16 @@ def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation
         windows = extract_windows(x, size, strides, dilation, padding)
         parts = tf.reshape(g, [-1, *sizes(g, 1, 4), channels, multiplier])
         return tf.einsum("bdhwijkc,bdhwcm->ijkcm", windows, parts)
-    amounts = pads(sizes(x, 1, 1 + rank), size, strides, dilation, padding)
+    step, steps, mode, amounts = _frame(sizes(x, 1, 1 + rank), size, strides, dilation, padding)
     wide = [(k - 1) * d + 1 for k, d in zip(size, dilation)]
     if rank == 1:
-        x, g, wide, strides, amounts = _two(x), _two(g), [1, *wide], (1, *strides), [(0, 0), *amounts]
+        x, g, wide = _two(x), _two(g), [1, *wide]
     x = padded(x, amounts)
-    step = strides[0]
-    if strides[0] != strides[1]:
-        step = 1
-        g = _apart(g, strides, *(n - k + 1 for n, k in zip(sizes(x, 1, 3), wide)))
+    if steps is not None:
+        g = _apart(g, steps, *(n - k + 1 for n, k in zip(sizes(x, 1, 3), wide)))
     made = tf.raw_ops.DepthwiseConv2dNativeBackpropFilter(
         input=x, filter_sizes=[*wide, channels, multiplier], out_backprop=g, strides=[1, step, step, 1],
-        padding="VALID",
+        padding=mode,
     )  # fmt: skip
     return _thinned(made[0] if rank == 1 else made, dilation)
 

@@ -86,7 +86,9 @@ def sign(x):
 
 
 def erf(x):
-    return tf.math.erf(tf.clip_by_value(x, -10, 10))  # at infinity TensorFlow's float64 kernel gives NaN
+    if x.dtype == tf.float64:  # at infinity TensorFlow's kernel for it gives NaN
+        x = tf.clip_by_value(x, -10, 10)
+    return tf.math.erf(x)
 
 
 def hard_sigmoid(x):

@@ -16,6 +16,13 @@ def iota(shape, axis=0, dtype="int32"):
     return tf.broadcast_to(tf.reshape(tf.cast(numbers, dtype), along), as_dims(shape))
 
 
+def _over_leading(x, lead):
+    """Sums over the first `lead` axes; over all but the last, as for a bias, there is an op that is faster."""
+    if lead == x.shape.rank - 1 and x.dtype in (tf.float32, tf.float64):
+        return tf.raw_ops.BiasAddGrad(out_backprop=x)
+    return tf.reduce_sum(x, list(range(lead)))
+
+
 def sum_to_like(x, like):
     """Sums over the axes that `like` lacks or has of size 1; the axes are known, or found while running."""
     have, want = x.shape, like.shape
@@ -27,7 +34,7 @@ def sum_to_like(x, like):
     lead = max(0, have.rank - want.rank)
     pairs = list(zip(have[lead:], want[max(0, want.rank - have.rank) :]))
     if have.rank >= want.rank and all(b == 1 or (a is not None and a == b) for a, b in pairs):
-        total = tf.reduce_sum(x, list(range(lead))) if lead else x
+        total = _over_leading(x, lead) if lead else x
         axes = [i for i, (a, b) in enumerate(pairs) if b == 1 and a != 1]
         return tf.reduce_sum(total, axes, keepdims=True) if axes else total
     axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(like), s1=tf.shape(x))
