@@ -10,10 +10,16 @@ from .errors import ArgumentError, ShapeError
 
 
 def softmax(x: Any, axis: int = -1) -> Any:
-    """exp(x) normalised along `axis`; rank 2 or above."""
-    if K.ndim(x) < 2:
+    """exp(x) normalised along `axis`; rank 2 or above. (batch, classes): along the classes, whatever `axis` says.
+
+    The latter as in Keras 2.3.1; `K.softmax` heeds its axis always.
+    """
+    rank = K.ndim(x)
+    if rank < 2:
         raise ShapeError(f"softmax needs rank 2 or above, (batch, classes); x has shape {K.int_shape(x)}.")
-    return K.softmax(x, axis)
+    if not -rank <= axis < rank:
+        raise ShapeError(f"softmax: axis={axis}; x has shape {K.int_shape(x)}, without such an axis.")
+    return K.softmax(x) if rank == 2 else K.softmax(x, axis)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:

@@ -52,6 +52,10 @@ class GraphError(KcoreError, ValueError):
     """A graph is not connected as it would have to be (a placeholder not fed, engines mixed, ...)."""
 
 
+class NotBuilt(ShapeError, RuntimeError):
+    """A layer or a model is asked about weights before it knows its input's shape."""
+
+
 class NotCompiled(KcoreError, RuntimeError):
     """A model is used for training or evaluation before `compile()`."""
 

@@ -232,7 +232,8 @@ def sqrt(x: Tensor):
 
 @sqrt.gradient
 def _(g, out, x):
-    return g * 0.5 / out
+    # 0 where nothing arrives, also at 0, where the slope is infinite: x / (epsilon + sqrt(sum(x^2))) at x = 0
+    return where(equal(g, 0.0), 0.0, g * 0.5 / out)
 
 
 @primitive(shape=same_first, dtype=dtypes.floating)

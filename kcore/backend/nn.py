@@ -63,15 +63,23 @@ def _(h, out, g, x, alpha):
 
 @composite
 def relu(x: Tensor, alpha=0.0, max_value=None, threshold=0.0):
-    """x from `threshold` to `max_value`, `max_value` above, alpha * (x - threshold) below. Shape of x."""
+    """x from `threshold` to `max_value`, `max_value` above, alpha * (x - threshold) below. Shape of x.
+
+    Keras 2.3.1's: with a `max_value` what a negative threshold lets pass is cut at 0; the gradient at 0 is alpha if
+    there is neither `max_value` nor threshold, else 0; at `max_value` it is 1, at a `max_value` of 6 (relu6) 0.
+    """
     plain = isinstance(alpha, (int, float))
     if plain and alpha != 0.0 and max_value is None and threshold == 0.0:
         return leaky_rectify(x, float(alpha))
     if threshold == 0.0:
         positive = rectify(x)
+    elif threshold < 0.0 and max_value is not None:
+        positive = where(less(x, 0.0), 0.0, x)
     else:
         positive = where(greater(x, threshold), x, 0.0)
-    if max_value is not None:
+    if max_value == 6 and threshold == 0.0:
+        positive = where(less(x, 6.0), positive, 6.0)
+    elif max_value is not None:
         positive = minimum(positive, float(max_value))
     if plain and alpha == 0.0:
         return positive

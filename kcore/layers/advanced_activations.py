@@ -118,7 +118,14 @@ class PReLU(_ElementWise):
             self.shared_axes = list(shared_axes)
 
     def build(self, input_shape):
-        shared = {axis % len(input_shape) for axis in self.shared_axes or ()}
+        rank = len(input_shape)
+        for axis in self.shared_axes or ():
+            if not -rank < axis < rank or axis == 0:
+                raise ShapeError(
+                    f"{self._told()}: shared_axes={self.shared_axes}; inputs have shape {describe(tuple(input_shape))}, "
+                    f"whose axes are 1 to {rank - 1} (the batch is not one of them)."
+                )
+        shared = {axis % rank for axis in self.shared_axes or ()}
         shape = tuple(1 if i in shared else d for i, d in enumerate(input_shape))[1:]
         if None in shape:
             raise ShapeError(

@@ -19,7 +19,7 @@ from ..backend.tensor import Placeholder, SymbolicTensor, numpy_dtype
 from ..backend.tensor import within as within_scope
 from ..backend.variables import Update, Variable, as_update
 from ..dtypes import canonical
-from ..errors import ArgumentError, DataError, KcoreError, ShapeError
+from ..errors import ArgumentError, DataError, KcoreError, NotBuilt, ShapeError
 from ..shapes import describe
 from . import allocation
 from .naming import name_scope, scope_unless_open, weight_name
@@ -283,7 +283,7 @@ class Layer:
 
     def count_params(self) -> int:
         if not self.built:
-            raise ShapeError(
+            raise NotBuilt(
                 f"{self._told()} is not built yet, so its weights cannot be counted. Call or build() it."
             )
         return sum(int(np.prod(w.shape, dtype=int)) for w in self.weights)
@@ -381,6 +381,8 @@ class Layer:
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
         values = to_list(inputs)
         if not any(isinstance(x, SymbolicTensor) for x in values):
+            if any(x is None for x in values):
+                raise ArgumentError(f"{self._told()}: called on None; a tensor or an array is needed.")
             return self._on_arrays(inputs, kwargs)
         for x in values:
             if not isinstance(x, SymbolicTensor):
@@ -528,9 +530,15 @@ class Layer:
         if len(values) != len(specs):
             raise DataError(f"{self._told()}: {len(values)} inputs were given; it takes {len(specs)}.")
         for i, (x, spec) in enumerate(zip(values, specs, strict=True)):
-            problem = spec.problem(tuple(x.shape)) if spec is not None else None
+            if spec is None:
+                continue
+            problem = spec.problem(tuple(x.shape))
             if problem:
                 raise ShapeError(f"{self._told()}: input {i} has shape {describe(tuple(x.shape))}; {problem}")
+            if spec.dtype is not None and canonical(spec.dtype) != x.dtype:
+                raise ArgumentError(
+                    f"{self._told()}: input {i} has dtype {x.dtype}; {canonical(spec.dtype)} expected. K.cast it."
+                )
 
     assert_input_compatibility = _check_inputs
 

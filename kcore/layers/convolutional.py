@@ -212,6 +212,16 @@ class Conv2DTranspose(_ConvTranspose, Conv2D):
         _ConvTranspose.__init__(self, locals(), **kwargs)
 
 
+def _without_dilation(kwargs):
+    """Keras 2.3.1 takes a dilation_rate here and leaves it unused, so only 1 is taken."""
+    rate = kwargs.pop("dilation_rate", 1)
+    if any(r != 1 for r in (rate if hasattr(rate, "__iter__") else [rate])):
+        raise ArgumentError(
+            f"Conv3DTranspose: dilation_rate={rate!r}; it is not dilated, so only 1 is possible."
+        )
+    return kwargs
+
+
 class Conv3DTranspose(_ConvTranspose, Conv3D):
     """(batch, dim1, dim2, dim3, channels) -> (batch, new dims..., filters), larger by the strides."""
 
@@ -223,7 +233,7 @@ class Conv3DTranspose(_ConvTranspose, Conv3D):
         kernel_regularizer=None, bias_regularizer=None, activity_regularizer=None, kernel_constraint=None,
         bias_constraint=None, **kwargs,
     ):  # fmt: skip
-        _ConvTranspose.__init__(self, locals(), **kwargs)
+        _ConvTranspose.__init__(self, locals(), **_without_dilation(kwargs))
 
 
 # by channel ------------------------------------------------------------------------------------------------------
@@ -401,7 +411,7 @@ class _Edges(_Spatial):
         """A number, one per axis, or one pair per axis as pairs; for one axis just the pair."""
         listed = [value] * self.rank if not hasattr(value, "__iter__") else list(value)
         if self.rank == 1:
-            listed = [listed if len(listed) == 2 else listed[0]]
+            listed = [listed if len(listed) != 1 else listed[0]]
         pairs = [tuple(v) if hasattr(v, "__iter__") else (v, v) for v in listed]
         flat = [v for pair in pairs for v in pair]
         if len(pairs) != self.rank or len(flat) != 2 * self.rank or any(int(v) != v or v < 0 for v in flat):

@@ -32,7 +32,7 @@ class Dense(Layer):
             kwargs["input_shape"] = (kwargs.pop("input_dim"),)
         super().__init__(**kwargs)
         self.units = int(units)
-        if self.units < 1:
+        if self.units < 1 or self.units != units:
             raise ArgumentError(f"{self._told()}: units={units!r}; a whole number above 0 is needed.")
         self.activation = activations.get(activation)
         self.use_bias = use_bias

@@ -31,7 +31,7 @@ _CONV = {
 }
 _CONV_1D = {
     "nb_filter": "filters", "filter_length": "kernel_size", "subsample_length": "strides", "border_mode": "padding",
-    **_KERNEL, **_BIAS,
+    "input_dim": "input_shape", "input_length": None, **_KERNEL, **_BIAS,
 }  # fmt: skip
 _STEPS = {
     **_KERNEL, "inner_init": "recurrent_initializer", "inner_activation": "recurrent_activation",
@@ -47,8 +47,9 @@ SPELLINGS: dict[str, Mapping[str, str | tuple[str, ...] | None]] = {
     "Dense": _DENSE,
     "Embedding": {
         "init": "embeddings_initializer", "W_regularizer": "embeddings_regularizer",
-        "W_constraint": "embeddings_constraint",
+        "W_constraint": "embeddings_constraint", "dropout": None,
     },
+    "Highway": {"transform_bias": None},
     "Dropout": {"p": "rate"}, "SpatialDropout1D": {"p": "rate"}, "GaussianDropout": {"p": "rate"},
     "SpatialDropout2D": {"p": "rate", **_DATA}, "SpatialDropout3D": {"p": "rate", **_DATA},
     "GaussianNoise": {"sigma": "stddev"},
@@ -68,12 +69,17 @@ SPELLINGS: dict[str, Mapping[str, str | tuple[str, ...] | None]] = {
     **dict.fromkeys(
         (
             "GlobalMaxPooling2D", "GlobalAveragePooling2D", "GlobalMaxPooling3D", "GlobalAveragePooling3D",
-            "ZeroPadding2D", "ZeroPadding3D", "Cropping2D", "Cropping3D", "UpSampling2D", "UpSampling3D",
+            "ZeroPadding3D", "Cropping2D", "Cropping3D", "UpSampling2D", "UpSampling3D",
         ),
         _DATA,
     ),
-    "UpSampling1D": {"length": "size"},
+    "UpSampling1D": {"length": "size"}, "ZeroPadding2D": _DATA,
 }  # fmt: skip
+
+# what Keras 1 could do by an argument and Keras 2 cannot
+_REFUSED: dict[tuple[str, str], Callable[[Any], bool]] = {
+    ("BatchNormalization", "mode"): lambda value: value != 0,
+}
 
 # values that were spelled otherwise too, by the old name of their argument
 _VALUES: dict[str, Mapping[Any, Any]] = {
@@ -97,8 +103,9 @@ def read_old_spellings(name: str, construct: Callable[..., None]) -> Callable[..
     @functools.wraps(construct)
     def reading(self: Any, *args: Any, **kwargs: Any) -> None:
         numbered = bool(axes) and len(args) == 1 + len(axes) and all(isinstance(a, int) for a in args[1:])
-        if numbered or not old_names.isdisjoint(kwargs):
-            told = [n for n in kwargs if n in old_names] or list(axes)
+        edges = [k for k, v in kwargs.items() if isinstance(v, Mapping) and (name, k) in _EDGES]
+        if numbered or edges or not old_names.isdisjoint(kwargs):
+            told = [n for n in kwargs if n in old_names or n in edges] or list(axes)
             args, kwargs = _with_one_kernel_size(name, axes, args, kwargs)
             kwargs = _renamed(name, table, kwargs)
             warnings.warn(
@@ -125,10 +132,32 @@ def _with_one_kernel_size(
     return args[:1], {**kept, "kernel_size": sizes}
 
 
+# zeros around an image, edge by edge: {"top_pad": 1, ...}
+_EDGES = {
+    ("ZeroPadding2D", "padding"): (("top_pad", "bottom_pad"), ("left_pad", "right_pad")),
+}
+
+
+def _edges(name: str, key: str, value: Mapping[str, int]) -> Any:
+    pairs = _EDGES[name, key]
+    unknown = set(value) - {edge for pair in pairs for edge in pair}
+    if unknown:
+        raise ArgumentError(f"{name}: {key} has no edge {sorted(unknown)[0]!r}; they are {pairs}.")
+    return tuple(tuple(value.get(edge, 0) for edge in pair) for pair in pairs)
+
+
 def _renamed(name: str, table: Mapping[str, Any], kwargs: dict[str, Any]) -> dict[str, Any]:
     new: dict[str, Any] = {}
     for key, value in kwargs.items():
         wanted = table.get(key, key)
+        if (name, key) in _REFUSED and _REFUSED[name, key](value):
+            raise TypeError(
+                f"{name}: {key}={value!r} was possible in Keras 1; Keras 2 has nothing of the kind."
+            )
+        if isinstance(value, Mapping) and (name, key) in _EDGES:
+            value = _edges(name, key, value)
+        if (key, wanted) == ("input_dim", "input_shape"):
+            value = (kwargs.get("input_length"), value)
         if key in table and key in _VALUES:
             value = _VALUES[key].get(value, value)
         for target in () if wanted is None else (wanted,) if isinstance(wanted, str) else wanted:

@@ -23,6 +23,17 @@ class Wrapper(Layer):
         self.layer = layer
 
     @property
+    def trainable(self):
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        """Holds for the layer within too, as in Keras 2."""
+        self._trainable = value
+        for layer in self._sublayers:
+            layer.trainable = value
+
+    @property
     def activity_regularizer(self):
         """That of the layer within; it is applied to the wrapper's output."""
         return getattr(self.__dict__.get("layer"), "activity_regularizer", None)
@@ -84,9 +95,10 @@ class TimeDistributed(Wrapper):
         return samples_as_steps(output, inputs)
 
     def compute_mask(self, inputs, mask=None):
-        """(batch, time): the mask of steps given, or what the layer makes of a mask inside its steps."""
+        """What the layer within makes of its steps (as Masking does), else the mask of steps given, (batch, time)."""
         if mask is not None and K.ndim(mask) == 2:
-            return mask
+            own = self.layer.compute_mask(steps_as_samples(inputs), None)
+            return mask if own is None else samples_as_steps(own, inputs)
         inner_mask = self._inner_mask(mask)
         output = None
         if inner_mask is None or self.layer.supports_masking:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import warnings
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
@@ -34,6 +35,10 @@ class Network(Layer):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name, trainable = kwargs.pop("name", None), kwargs.pop("trainable", True)
         backend = kwargs.pop("backend", None)
+        for old, new in (("input", "inputs"), ("output", "outputs")):
+            if old in kwargs and new not in kwargs:
+                kwargs[new] = kwargs.pop(old)
+                warnings.warn(f"Model({old}=...) is spelled as in Keras 1; it is {new}=.", stacklevel=3)
         arguments = dict(zip(("inputs", "outputs", "name"), args, strict=False))
         inputs, outputs = (kwargs.pop(k, arguments.get(k)) for k in ("inputs", "outputs"))
         super().__init__(name=name or arguments.get("name"), trainable=trainable, **kwargs)
@@ -297,7 +302,7 @@ class Network(Layer):
             raise ShapeError(
                 f"model {self.name!r} is not built yet. Call build(input_shape), or fit() on data, first."
             )
-        print_summary(self, line_length, print_fn)
+        print_summary(self, line_length, positions, print_fn)
 
     def explain(self, training: bool | None = None) -> Explanation:
         """How each layer runs: engine, device, type, layout, fused or composed and why, number of transposes.

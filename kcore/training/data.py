@@ -256,11 +256,14 @@ def split(arrays: Sequence[Any], fraction: float) -> tuple[list[Any], list[Any]]
     return first, [None if a is None else part(a, at, rows) for a in arrays]
 
 
-def shuffled(rows: int, how: Any, batch_size: int) -> np.ndarray | None:
-    """An order of rows from NumPy's global generator; 'batch' keeps the rows of a batch together."""
+def shuffled(rows: int, how: Any, batch_size: int, before: np.ndarray | None = None) -> np.ndarray | None:
+    """An order of rows from NumPy's global generator; 'batch' keeps the rows of a batch together.
+
+    Each epoch shuffles the order `before`, that of the epoch before it: as in Keras 2, and one seed gives its orders.
+    """
     if not how:
         return None
-    order = np.arange(rows)
+    order = np.arange(rows) if before is None else before.copy()
     if how == "batch":
         whole = rows // batch_size * batch_size
         blocks = order[:whole].reshape(-1, batch_size)

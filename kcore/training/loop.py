@@ -94,6 +94,7 @@ class Pass:
         means = self.model.averaged_logs(self.mode)
         totals = Totals(self.names, [n for n in self.names if n not in means])
         source.start()
+        self.model._metrics_used = True  # what they gather here is not for the batches of `train_on_batch`
         done = 0
         if resumption is not None and resumption.step:
             done = resumption.step

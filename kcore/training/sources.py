@@ -79,7 +79,7 @@ class ArraySource:
         self._held: Sequence[Any] | None = None
 
     def start(self) -> None:
-        self.order = shuffled(self.rows, self.shuffle, self.batch_size)
+        self.order = shuffled(self.rows, self.shuffle, self.batch_size, self.order)
 
     def position(self) -> dict[str, Any]:
         return {"rows": self.rows, "batch_size": self.batch_size, "order": self.order}
@@ -110,7 +110,7 @@ class ArraySource:
         return self.step.run(held, None, self.batch_size, 0, last - first)
 
     def finish(self) -> None:
-        self.order = None
+        pass
 
     def close(self) -> None:
         pass

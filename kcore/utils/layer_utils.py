@@ -19,7 +19,7 @@ def count_params(weights):
 
 def print_summary(model, line_length=None, positions=None, print_fn=None):
     """Prints `model.summary()`; `positions` (of columns) is there for Keras's callers."""
-    summary.print_summary(model, line_length, print_fn)
+    summary.print_summary(model, line_length, positions, print_fn)
 
 
 def get_source_inputs(tensor, layer=None, node_index=None):

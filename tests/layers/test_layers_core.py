@@ -9,7 +9,7 @@ import pytest
 import kcore
 from kcore import backend as K
 from kcore import layers
-from kcore.errors import ArgumentError, ShapeError
+from kcore.errors import ArgumentError, NotBuilt, ShapeError
 from kcore.models import Model, clone_model
 
 # Keras 2.3.1's arguments, in order: what users give by position
@@ -196,3 +196,52 @@ def test_layers_compute_on_arrays():
     np.testing.assert_array_equal(dense(np.ones((1, 3), "float32")), [[3, 3]])
     with pytest.raises(ShapeError):
         dense(np.ones((1, 4), "float32"))
+
+
+REFUSED = [
+    (lambda: layers.Dense(2.5), None, ArgumentError, "units=2.5"),
+    (lambda: layers.Softmax(axis=5), (3, 2), ShapeError, "axis=5"),
+    (lambda: layers.PReLU(shared_axes=[3]), (3, 2), ShapeError, r"shared_axes=\[3\]"),
+    (lambda: layers.ZeroPadding1D(padding=(1, 1, 1, 1)), None, ArgumentError, "padding"),
+    (lambda: layers.Conv3DTranspose(2, 2, dilation_rate=2), None, ArgumentError, "dilation_rate=2"),
+    (lambda: layers.BatchNormalization(mode=1), None, TypeError, "mode=1"),
+]
+
+
+@pytest.mark.parametrize("make, shape, error, told", REFUSED, ids=[r[3] for r in REFUSED])
+@pytest.mark.filterwarnings("ignore:.*Keras 1")
+def test_refused_when_made_or_called(make, shape, error, told):
+    with pytest.raises(error, match=told):
+        make()(layers.Input(shape))
+
+
+def test_dtype_of_an_input_spec():
+    class Looks(layers.Layer):
+        def call(self, inputs):
+            return inputs
+
+    layer = Looks()
+    layer.input_spec = layers.InputSpec(dtype="int32")
+    layer(layers.Input((3,), dtype="int32"))
+    with pytest.raises(ArgumentError, match="int32 expected"):
+        layer(layers.Input((3,)))
+
+
+def test_what_a_layer_says_before_it_is_built():
+    layer = layers.Dense(3)
+    with pytest.raises(NotBuilt, match="not built yet"):
+        layer.count_params()
+    assert issubclass(NotBuilt, RuntimeError)  # Keras 2's
+    with pytest.raises(ArgumentError, match="called on None"):
+        layer(None)
+
+
+@pytest.mark.parametrize(
+    "wrap", [layers.TimeDistributed, lambda cell: layers.Bidirectional(layers.RNN(cell))]
+)
+def test_trainable_of_a_wrapper_holds_within(wrap):
+    wrapper = wrap(layers.Dense(2) if wrap is layers.TimeDistributed else layers.LSTMCell(2))
+    wrapper.trainable = False
+    assert not any(layer.trainable for layer in wrapper._sublayers)
+    wrapper.trainable = True
+    assert all(layer.trainable for layer in wrapper._sublayers)

@@ -9,6 +9,7 @@ from kcore import backend as K
 from kcore import layers
 from kcore.errors import ArgumentError
 from kcore.layers.spellings import SPELLINGS
+from kcore.models import Model
 
 CASES = [
     ("Dense", {"output_dim": 3, "init": "zeros", "W_regularizer": "l2", "bias": False}, {"units": 3, "use_bias": False}),
@@ -24,6 +25,11 @@ CASES = [
     ("UpSampling1D", {"length": 3}, {"size": 3}),
     ("GaussianNoise", {"sigma": 0.5}, {"stddev": 0.5}),
     ("Embedding", {"input_dim": 5, "output_dim": 2, "init": "zeros"}, {"input_dim": 5, "output_dim": 2}),
+    ("Embedding", {"input_dim": 5, "output_dim": 2, "dropout": 0.2}, {"input_dim": 5, "output_dim": 2}),
+    ("Highway", {"init": "zeros", "transform_bias": -1}, {"bias": True}),
+    ("ZeroPadding2D", {"padding": {"top_pad": 1, "bottom_pad": 2, "right_pad": 3}}, {"padding": ((1, 2), (0, 3))}),
+    ("Conv1D", {"nb_filter": 4, "filter_length": 3, "input_dim": 2, "input_length": 9},
+     {"batch_input_shape": (None, 9, 2)}),
 ]  # fmt: skip
 
 
@@ -56,6 +62,7 @@ def test_new_names_are_arguments(name):
         for target in () if targets is None else (targets,) if isinstance(targets, str) else targets:
             assert (
                 target in arguments
+                or target == "input_shape"  # every layer's
                 or (name, target) == ("SimpleRNN", "implementation")
                 or (target in ("recurrent_activation",) and name == "SimpleRNN")
             )
@@ -89,3 +96,10 @@ def test_an_embedding_of_several_lengths_as_keras_2_wrote_it():
     layer = layers.Embedding.from_config(config)
     assert layer.get_config()["batch_input_shape"] == (None, 2, 5)
     assert layers.Embedding(7, 3, input_length=(2, 5)).batch_input_shape == (None, 2, 5)
+
+
+def test_inputs_of_a_model_in_the_singular():
+    x = layers.Input((3,))
+    with pytest.warns(UserWarning, match="Keras 1"):
+        model = Model(input=x, output=layers.Dense(2)(x))
+    assert model.output_shape == (None, 2)

@@ -135,6 +135,53 @@ def test_summary_tells_shapes_and_numbers():
     assert f"Total params: {4 * 6 + 6 + 3 * 6 + 6 + 6 * 5 + 5 + 10 * 2 + 2:,}" in text
 
 
+SUMMARY = """\
+Model: "short"
+_________________________________________________________________
+Layer (type)                 Output Shape              Param #   
+=================================================================
+a (Dense)                    (None, 4)                 16        
+_________________________________________________________________
+b (BatchNormalization)       (None, 4)                 16        
+=================================================================
+Total params: 32
+Trainable params: 24
+Non-trainable params: 8
+_________________________________________________________________"""
+
+
+def test_summary_reads_as_in_keras_2():
+    model = Sequential(
+        [layers.Dense(4, input_shape=(3,), name="a"), layers.BatchNormalization(name="b")], name="short"
+    )
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert "\n".join(lines) == SUMMARY
+    lines = []
+    model.summary(line_length=20, positions=[8, 16, 20], print_fn=lines.append)  # a user's widths cut
+    assert lines[4:6] == ["a (Dens (None,  16  ", "_" * 20]
+
+
+def test_summary_cuts_nothing_off_unasked():
+    model = Sequential([layers.Dense(4, input_shape=(3,), name="a_name_of_more_than_thirty_letters")])
+    lines = []
+    model.summary(print_fn=lines.append)
+    assert any("a_name_of_more_than_thirty_letters (Dense)" in line for line in lines)
+    assert len({len(line) for line in lines if line[0] in "_="}) == 1
+
+
+def test_weights_of_a_frozen_model_keep_their_order():
+    inner = Sequential([layers.Dense(2, input_shape=(3,)), layers.BatchNormalization()])
+    inner.layers[0].trainable = False
+    model = Sequential([inner, layers.Dense(2)])
+    trained = model.trainable_weights
+    model.trainable = False
+    assert model.trainable_weights == []
+    assert (
+        model.weights[: len(trained)] == trained
+    )  # trainable ones first, as the original writes them in files
+
+
 def test_trainable_counts_in_the_optimizer_when_compiled():
     model = Sequential([layers.Dense(4, input_shape=(3,)), layers.Dense(2)])
     model.layers[0].trainable = False

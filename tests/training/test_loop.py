@@ -180,6 +180,47 @@ def test_shuffle_follows_the_seed_and_batches_stay_together():
     assert sorted(seen[:6]) == list(range(6)) and seen[:6] != list(range(6)) and seen[:6] != seen[6:]
 
 
+@pytest.mark.parametrize("how", [True, "batch"])
+def test_one_seed_gives_the_orders_of_keras_2(how):
+    """np.random.shuffle of one array, again in each epoch, going on from the order before."""
+    x = np.arange(1.0, 8.0, dtype="float32").reshape(7, 1)
+
+    def trained(fit):
+        model = models.Sequential([Dense(1, input_shape=(1,), use_bias=False)])
+        model.set_weights([np.array([[0.5]])])
+        model.compile("sgd", "mse")
+        fit(model)
+        return model.get_weights()[0]
+
+    def by_hand(model):
+        np.random.seed(3)
+        order = np.arange(7)
+        for _ in range(3):
+            if how == "batch":
+                blocks = order[:6].reshape(3, 2)
+                np.random.shuffle(blocks)
+            else:
+                np.random.shuffle(order)
+            for rows in (order[:2], order[2:4], order[4:6], order[6:]):
+                model.train_on_batch(x[rows] / 10, 1 / x[rows])
+
+    def by_fit(model):
+        np.random.seed(3)
+        model.fit(x / 10, 1 / x, batch_size=2, epochs=3, shuffle=how, verbose=0)
+
+    np.testing.assert_allclose(trained(by_fit), trained(by_hand), rtol=1e-6)
+
+
+def test_metrics_of_fit_are_not_those_of_batches():
+    x, y = np.random.RandomState(0).uniform(size=(2, 6, 3)).astype("float32")
+    model = models.Sequential([Dense(3, input_shape=(3,))])
+    model.compile("sgd", "mse", metrics=["mae"])
+    alone = model.test_on_batch(x[:2], y[:2])
+    model.evaluate(x, y, verbose=0)
+    assert model.test_on_batch(x[:2], y[:2]) == pytest.approx(alone)
+    assert model.test_on_batch(x[:2], y[:2], reset_metrics=False) == pytest.approx(alone)
+
+
 def test_train_on_batch():
     model, same = make(), make()
     for _ in range(3):
