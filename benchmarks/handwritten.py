@@ -61,7 +61,9 @@ def normalized(w: Weights, x: Any, training: bool) -> Any:
     gamma, beta = w((n,), "ones"), w((n,), "zeros")
     mean, variance = w((n,), "fixed zeros"), w((n,), "fixed ones")
     if not training:
-        return tf.nn.batch_normalization(x, mean, variance, beta, gamma, 1e-3)
+        return tf.raw_ops.FusedBatchNormV3(
+            x=x, scale=gamma, offset=beta, mean=mean, variance=variance, epsilon=1e-3, is_training=False
+        )[0]
     y, m, v, *_ = tf.raw_ops.FusedBatchNormV3(
         x=x, scale=gamma, offset=beta, mean=[], variance=[], epsilon=1e-3, is_training=True
     )

@@ -118,12 +118,39 @@ def batch_normalization(
 ):
     """(x - mean) / sqrt(var + epsilon) * gamma + beta; statistics of shape (channels,) or broadcasting."""
     rank = len(x.shape)
+    if rank > 1 and all(v is not None and len(v.shape) == 1 for v in (mean, var, beta, gamma)):
+        return normalize_channels(x, mean, var, gamma, beta, normalize_axis(axis, rank), float(epsilon))
     mean, var, beta, gamma = (_along(v, rank, axis) for v in (mean, var, beta, gamma))
     scale = rsqrt(var + epsilon)
     if gamma is not None:
         scale = scale * gamma
     # the small tensors first: x is passed over twice only
     return x * scale + (-mean * scale if beta is None else beta - mean * scale)
+
+
+@composite(shape=same_first, dtype=dtypes.floating, rule_if_fused=True)
+def normalize_channels(
+    x: Tensor, mean: Tensor, var: Tensor, gamma: Tensor, beta: Tensor, axis, epsilon
+):  # fmt: skip
+    """(x - mean) / sqrt(var + epsilon) * gamma + beta, all four (channels,) along `axis`. Shape of `x`."""
+    kept = tuple(-1 if i == axis else 1 for i in range(len(x.shape)))
+    scale = rsqrt(var + epsilon) * gamma
+    return x * reshape(scale, kept) + reshape(beta - mean * scale, kept)
+
+
+@normalize_channels.gradient
+def _(g, out, x, mean, var, gamma, beta, axis, epsilon):
+    rank = len(x.shape)
+    axes, kept = (
+        tuple(i for i in range(rank) if i != axis),
+        tuple(-1 if i == axis else 1 for i in range(rank)),
+    )
+    inverse, total = rsqrt(var + epsilon), sum(g, axes)
+    to_normed = sum(g * (x - reshape(mean, kept)), axes) * inverse
+    return (
+        g * reshape(gamma * inverse, kept), -gamma * inverse * total, to_normed * gamma * square(inverse) * -0.5,
+        to_normed, total,
+    )  # fmt: skip
 
 
 @composite

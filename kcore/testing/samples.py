@@ -974,6 +974,16 @@ def _standardize(d: Draw) -> list[Sample]:
     return [S(d(3, 2), (0,), 1e-3), S(d(2, 2, 3), (0, 1), 0.1), S(d(2, 3), (1,), 1e-3)]
 
 
+@_for("normalize_channels")
+def _normalize_channels(d: Draw) -> list[Sample]:
+    vectors = lambda n: [d(n), d(n, low=0.5), d(n), d(n)]
+    return [
+        S(d(2, 3, 2, 3), *vectors(3), 3, 1e-3),
+        S(d(2, 3, 2, 3), *vectors(3), 1, 0.1),
+        S(d(4, 2), *vectors(2), 1, 1e-7),
+    ]
+
+
 @_for("standardize_channels")
 def _standardize_channels(d: Draw) -> list[Sample]:
     return [

@@ -66,7 +66,19 @@ def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
     return [_like(made[0], x), made[1], made[2]]
 
 
+def normalize_channels(x, mean, var, gamma, beta, axis, epsilon):
+    """Of images by the op that TensorFlow joins with the convolution before and the activation behind it."""
+    if not _is_fused(x, axis) or x.shape.rank != 4 or epsilon < 1e-5:  # which is the least that GPUs take
+        scale = tf.math.rsqrt(var + tf.constant(epsilon, x.dtype)) * gamma
+        return x * _along(scale, x, axis) + _along(beta - mean * scale, x, axis)
+    made = tf.raw_ops.FusedBatchNormV3(
+        x=x, scale=gamma, offset=beta, mean=mean, variance=var, epsilon=epsilon, is_training=False
+    )
+    return _like(made[0], x)
+
+
 FUSED = {
+    "normalize_channels": normalize_channels,
     "standardize_channels": standardize_channels,
     "standardize_channels_gradient": standardize_channels_gradient,
 }
