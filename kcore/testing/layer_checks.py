@@ -15,7 +15,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from .. import layers
+from .. import layers, losses
 from ..backend.tensor import SymbolicTensor
 from ..layers.base import Layer, to_list
 from .layer_samples import LayerSample
@@ -190,47 +190,70 @@ def _has_fixed_batch(sample: LayerSample) -> bool:
 
 
 def check_gradient(sample: LayerSample) -> None:
-    """Gradients with respect to inputs and weights agree with central differences along random directions (float64)."""
+    """Gradients with respect to inputs and weights agree with central differences along random directions (float64).
+
+    They are those of a weighted sum of the outputs, and of the loss that belongs to the layer, if there is one. Where
+    training uses statistics of the batch they are checked in both phases.
+    """
     with floatx("float64"):
-        _check_gradient(sample)
+        built = Built(sample, dtype="float64")
+        values = sample.inputs()
+        if sample.settled:
+            updating = K.function([*built.inputs, K.learning_phase()], [], updates=built.layer.updates)
+            for _ in range(sample.settled):
+                updating([*values, 1])
+        for phase in (0, 1) if sample.training == "statistics" else (0,):
+            _check_gradient(sample, built, values, phase)
 
 
-def _check_gradient(sample: LayerSample) -> None:
-    built = Built(sample, dtype="float64")
-    values, rng = sample.inputs(), np.random.default_rng(5)
-    shapes = [o.shape for o in built(values)]
-    total = sum(
-        K.sum(o * K.constant(rng.uniform(-1, 1, s), dtype="float64"))
-        for o, s in zip(built.outputs, shapes, strict=True)
-    )
+def _check_gradient(sample: LayerSample, built: Built, values: list[np.ndarray], phase: int) -> None:
+    rng = np.random.default_rng(5)
+    total, fed, targets = _total(sample, built, values, rng)
     weights = built.layer.trainable_weights
     points = [] if sample.integers is not None else list(built.inputs)
     if not points and not weights:
         return
     found = K.gradients(total, [*points, *weights])
     assert all(g is not None for g in found), "no gradient for an input or a weight"
-    arrays = built.run(found, values)
-    value_of = K.function([*built.inputs, K.learning_phase()], [total])
+    arrays = [np.asarray(v) for v in K.function(fed, found)([*values, *targets, phase])]
+    value_of = K.function(fed, [total])
     start = [K.get_value(w) for w in weights]
 
     def at(moved: Sequence[np.ndarray], step: float) -> float:
         given = [v + step * d for v, d in zip(values, moved, strict=False)] if points else values
         for w, v, d in zip(weights, start, moved[len(points) :], strict=True):
             K.set_value(w, v + step * d)
-        return float(value_of([*given, 0])[0])
+        return float(value_of([*given, *targets, phase])[0])
 
     for part in (points, weights):
+        if not part:
+            continue
         directions = [
             rng.uniform(-1, 1, a.shape) if any(t is p for p in part) else np.zeros(a.shape)
             for t, a in zip([*points, *weights], arrays, strict=True)
         ]
-        if not part:
-            continue
         step = 1e-6
         slope = (at(directions, step) - at(directions, -step)) / (2 * step)
         told = sum(float((a * d).sum()) for a, d in zip(arrays, directions, strict=True))
         scale = max(1.0, sum(float(np.abs(a * d).sum()) for a, d in zip(arrays, directions, strict=True)))
         assert abs(slope - told) <= 1e-6 * scale, f"gradient {told}, differences {slope}"
+    at([np.zeros(a.shape) for a in arrays], 0.0)
+
+
+def _total(sample: LayerSample, built: Built, values: list[np.ndarray], rng: Any) -> tuple[Any, Any, Any]:
+    """What is differentiated, what is fed (inputs, targets, phase), and the targets."""
+    shapes = [o.shape for o in built(values)]
+    total = sum(
+        K.sum(o * K.constant(rng.uniform(-1, 1, s), dtype="float64"))
+        for o, s in zip(built.outputs, shapes, strict=True)
+    )
+    targets: list[Any] = []
+    held: list[Any] = []
+    if sample.loss:
+        kind = "float64" if sample.target_integers is None else "int32"
+        held, targets = [K.placeholder((None, *sample.target), dtype=kind)], [sample.targets()]
+        total += K.sum(losses.get(sample.loss)(held[0], built.outputs[0]))
+    return total, [*built.inputs, *held, K.learning_phase()], targets
 
 
 def check_mask(sample: LayerSample) -> None:

@@ -29,6 +29,10 @@ class LayerSample:
     layer is trainable).
     channels: the axis of channels where data_format is 'channels_first'; None if the layer's weights are then laid
     out in another way. covers: names of layers that are tested by this one.
+    loss: a loss that belongs to the layer and reads weights of it: gradients are checked through it too, on a target of
+    shape (batch, *target), whole numbers below `target_integers` or floats. settled: so many updates are run before
+    gradients are checked, where what the layer gathers (a power iteration) has to settle for its gradient to be one.
+    without: checks that say nothing about this layer -> why.
     """
 
     name: str | type
@@ -42,6 +46,10 @@ class LayerSample:
     channels: int | None = 1
     covers: tuple[str, ...] = ()
     without: dict[str, str] = field(default_factory=dict)
+    loss: str = ""
+    target: tuple[int, ...] = ()
+    target_integers: int | None = None
+    settled: int = 0
 
     def __post_init__(self) -> None:
         if self.mask not in MASKS or self.training not in TRAINING:
@@ -69,9 +77,16 @@ class LayerSample:
     def inputs(self, batch: int = 3) -> list[np.ndarray]:
         """Values for the inputs, the same at every call."""
         rng = np.random.default_rng(zlib.crc32(str(self).encode()))
-        if self.integers is not None:
-            return [rng.integers(0, self.integers, (batch, *s)) for s in self.shapes]
-        return [rng.uniform(-1.0, 1.0, (batch, *s)) for s in self.shapes]
+        return [_drawn(rng, (batch, *s), self.integers) for s in self.shapes]
+
+    def targets(self, batch: int = 3) -> np.ndarray:
+        """What `loss` is told to be right, the same at every call."""
+        rng = np.random.default_rng(zlib.crc32(f"target of {self}".encode()))
+        return _drawn(rng, (batch, *self.target), self.target_integers)
+
+
+def _drawn(rng: np.random.Generator, shape: tuple[int, ...], below: int | None) -> np.ndarray:
+    return rng.uniform(-1.0, 1.0, shape) if below is None else rng.integers(0, below, shape)
 
 
 def _short(value: Any) -> str:

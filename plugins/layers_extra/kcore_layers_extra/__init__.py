@@ -2,7 +2,7 @@
 
 from kcore.spi import ActivationSpec, LayerSpec, LossSpec, hookimpl
 
-KCORE_API = 1
+KCORE_API = 2
 
 KCORE_SAMPLES = "kcore_layers_extra.samples:SAMPLES"
 

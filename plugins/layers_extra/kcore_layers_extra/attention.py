@@ -3,7 +3,7 @@
 from kcore import backend as K
 from kcore.spi import ArgumentError
 
-from .base import ExtraLayer, away, counted, masks_of
+from .base import ExtraLayer, away, counted, masks_of, wide
 
 
 class _Attention(ExtraLayer):
@@ -18,11 +18,11 @@ class _Attention(ExtraLayer):
 
     def call(self, inputs, mask=None):
         query, value = inputs
-        scores = self.scores(query, value)
+        scores = wide(self.scores(query, value))
         seen = masks_of(mask, 2)[1]
         if seen is not None:
             scores = scores + K.expand_dims(away(seen, scores), 1)
-        return K.matmul(K.softmax(scores), value)
+        return K.matmul(K.cast(K.softmax(scores), K.dtype(value)), value)
 
 
 class LuongAttention(_Attention):
@@ -128,14 +128,14 @@ class MultiHeadAttention(ExtraLayer):
             K.einsum("btd,dhs->bhts", [x, w])
             for x, w in ((query, self.query_kernel), (key, self.key_kernel), (value, self.value_kernel))
         )
-        scores = K.einsum("bhqs,bhks->bhqk", [q, k]) * self.key_size**-0.5
+        scores = wide(K.einsum("bhqs,bhks->bhqk", [q * self.key_size**-0.5, k]))
         seen = masks_of(mask, 1)[0] if alone else masks_of(mask, 2)[1]
         if seen is not None:
             scores = scores + K.expand_dims(K.expand_dims(away(seen, scores), 1), 1)
         if self.causal:
             past = K.greater_equal(K.expand_dims(counted(query), 2), K.expand_dims(counted(value), 1))
             scores = scores + K.expand_dims(away(past, scores), 1)
-        weights = K.softmax(scores)
+        weights = K.cast(K.softmax(scores), K.dtype(v))
         if self.dropout:
             weights = K.in_train_phase(K.dropout(weights, self.dropout), weights, training=training)
         heads = K.einsum("bhqk,bhks->bhqs", [weights, v])

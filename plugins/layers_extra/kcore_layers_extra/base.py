@@ -33,6 +33,12 @@ class ExtraLayer(Layer):
         return [int(shape[a]) for a in axes]
 
 
+def wide(*tensors):
+    """The tensors, those of float16 and bfloat16 as float32: sums, squares and exponentials of them are done in that."""
+    found = [K.cast(x, "float32") if K.dtype(x) in ("float16", "bfloat16") else x for x in tensors]
+    return found if len(found) > 1 else found[0]
+
+
 def counted(x):
     """(batch, time, ...) -> (batch, time): 0, 1, 2, ... along time, whatever the length."""
     ones = K.ones_like(K.sum(x, axis=tuple(range(2, K.ndim(x)))) if K.ndim(x) > 2 else x)
@@ -41,8 +47,7 @@ def counted(x):
 
 def away(mask, like):
     """0 where `mask` is true, a large negative number elsewhere, in the type of `like`."""
-    lowest = -3e4 if K.dtype(like) == "float16" else AWAY  # float16 ends at 65504
-    return (1 - K.cast(mask, K.dtype(like))) * lowest
+    return (1 - K.cast(mask, K.dtype(like))) * AWAY
 
 
 def masks_of(mask, count):

@@ -2,13 +2,13 @@
 
 from kcore import backend as K
 
-from .base import ExtraLayer
+from .base import ExtraLayer, wide
 
 
 def squash(s):
     """|s|^2 / (1 + |s|^2) * s / |s| over the last axis."""
-    norm = K.sum(K.square(s), axis=-1, keepdims=True)
-    return s * norm / ((1 + norm) * K.sqrt(norm + 1e-7))
+    norm = K.sum(K.square(wide(s)), axis=-1, keepdims=True)
+    return s * K.cast(norm / ((1 + norm) * K.sqrt(norm + 1e-7)), K.dtype(s))
 
 
 class PrimaryCapsules(ExtraLayer):
@@ -58,18 +58,18 @@ class Capsules(ExtraLayer):
         self.built = True
 
     def call(self, inputs):
-        said = K.einsum("bid,ijdo->bjio", [inputs, self.kernel])
+        said = wide(K.einsum("bid,ijdo->bjio", [inputs, self.kernel]))
         agreed = K.zeros_like(K.sum(said, axis=-1))
         for left in range(self.routings, 0, -1):
             c = K.expand_dims(K.softmax(agreed, axis=1), -1)
             v = squash(K.sum(c * said, axis=2))
             if left > 1:
                 agreed = agreed + K.sum(said * K.expand_dims(v, 2), axis=-1)
-        return v
+        return K.cast(v, K.dtype(inputs))
 
 
 class CapsuleLength(ExtraLayer):
     """Length of each vector, the probability of its class (arXiv:1710.09829): (batch, n, d) -> (batch, n)."""
 
     def call(self, inputs):
-        return K.sqrt(K.sum(K.square(inputs), axis=-1) + 1e-7)
+        return K.cast(K.sqrt(K.sum(K.square(wide(inputs)), axis=-1) + 1e-7), K.dtype(inputs))

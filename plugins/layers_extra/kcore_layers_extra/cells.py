@@ -3,7 +3,7 @@
 from kcore import activations
 from kcore import backend as K
 
-from .base import ExtraLayer
+from .base import ExtraLayer, wide
 
 
 class IndRNNCell(ExtraLayer):
@@ -88,7 +88,11 @@ class LayerNormLSTMCell(ExtraLayer):
 
     def call(self, inputs, states, training=None):
         h, c = states
-        norm = lambda x, gamma, beta=None: K.layer_normalization(x, gamma, beta, epsilon=self.epsilon)
+
+        def norm(x, *scales):
+            found = K.layer_normalization(wide(x), *map(wide, scales), epsilon=self.epsilon)
+            return K.cast(found, K.dtype(x))
+
         z = norm(K.dot(inputs, self.kernel), self.gammas[0])
         z = z + norm(K.dot(h, self.recurrent_kernel), self.gammas[1]) + self.bias
         i, f, g, o = (z[:, k * self.units : (k + 1) * self.units] for k in range(4))

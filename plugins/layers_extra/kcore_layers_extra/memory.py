@@ -4,7 +4,7 @@ import numpy as np
 
 from kcore import backend as K
 
-from .base import AWAY, ExtraLayer
+from .base import ExtraLayer, away, wide
 
 
 class NTMCell(ExtraLayer):
@@ -58,7 +58,8 @@ class NTMCell(ExtraLayer):
         return K.sigmoid(o) * K.tanh(c), c
 
     def _place(self, told, memory, before):
-        width = self.width
+        width, kind = self.width, K.dtype(before)
+        told, memory, before = wide(told, memory, before)  # norms and logarithms need more than float16 has
         # states begin as zeros: that stands for slot 0
         first = K.constant(np.eye(1, self.slots), dtype=K.dtype(before))
         before = before + first * (1 - K.sum(before, axis=-1, keepdims=True))
@@ -73,9 +74,8 @@ class NTMCell(ExtraLayer):
         w = gate * K.softmax(strength * alike) + (1 - gate) * before
         back, ahead = K.concatenate([w[:, 1:], w[:, :1]]), K.concatenate([w[:, -1:], w[:, :-1]])
         w = shift[:, 0:1] * back + shift[:, 1:2] * w + shift[:, 2:3] * ahead
-        return K.softmax(
-            sharpness * K.log(w + 1e-8)
-        )  # w ** sharpness, divided by the sum: nothing underflows
+        # w ** sharpness, divided by the sum: nothing underflows
+        return K.cast(K.softmax(sharpness * K.log(w + 1e-8)), kind)
 
 
 class MemoryNetwork(ExtraLayer):
@@ -117,12 +117,12 @@ class MemoryNetwork(ExtraLayer):
         story, question = (K.cast(x, "int32") for x in inputs)
         kind = K.dtype(self.embeddings[0])
         in_story, asked = (K.cast(K.not_equal(x, 0), kind) for x in (story, question))
-        absent = (1 - K.max(in_story, axis=-1)) * AWAY
+        absent = away(K.max(in_story, axis=-1), wide(in_story))
         u = self._encoded(question, self.embeddings[0], asked)
         keys = self._encoded(story, self.embeddings[0], in_story) + self.times[0]
         for table, time in zip(self.embeddings[1:], self.times[1:], strict=True):
             values = self._encoded(story, table, in_story) + time
-            p = K.softmax(K.sum(keys * K.expand_dims(u, 1), axis=-1) + absent)
-            u = u + K.sum(K.expand_dims(p, 2) * values, axis=1)
+            p = K.softmax(wide(K.sum(keys * K.expand_dims(u, 1), axis=-1)) + absent)
+            u = u + K.sum(K.expand_dims(K.cast(p, kind), 2) * values, axis=1)
             keys = values
         return u

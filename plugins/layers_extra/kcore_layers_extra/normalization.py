@@ -7,7 +7,7 @@ from kcore import layers
 from kcore.layers import Layer
 from kcore.spi import ArgumentError
 
-from .base import ExtraLayer
+from .base import ExtraLayer, wide
 
 
 class _Normalization(ExtraLayer):
@@ -26,6 +26,12 @@ class _Normalization(ExtraLayer):
         self.beta = self.add_weight("beta", (size,), initializer="zeros") if self.center else None
         self.built = True
 
+    def normed(self, function, inputs, *how):
+        """One of kcore's normalisations, in float32 where the inputs are narrower."""
+        gamma, beta = (None if w is None else wide(w) for w in (self.gamma, self.beta))
+        result = function(wide(inputs), *how, gamma, beta, axis=-1, epsilon=self.epsilon)
+        return K.cast(result, K.dtype(inputs))
+
 
 class LayerNormalization(_Normalization):
     """Ba, Kiros, Hinton 2016 (arXiv:1607.06450): gamma (x - mean) / sqrt(var + epsilon) + beta over the last axis.
@@ -34,7 +40,7 @@ class LayerNormalization(_Normalization):
     """
 
     def call(self, inputs):
-        return K.layer_normalization(inputs, self.gamma, self.beta, axis=-1, epsilon=self.epsilon)
+        return self.normed(K.layer_normalization, inputs)
 
 
 class GroupNormalization(_Normalization):
@@ -59,9 +65,7 @@ class GroupNormalization(_Normalization):
         super().build(input_shape)
 
     def call(self, inputs):
-        return K.group_normalization(
-            inputs, self.groups, self.gamma, self.beta, axis=-1, epsilon=self.epsilon
-        )
+        return self.normed(K.group_normalization, inputs, self.groups)
 
 
 class InstanceNormalization(_Normalization):
@@ -71,7 +75,7 @@ class InstanceNormalization(_Normalization):
     """
 
     def call(self, inputs):
-        return K.instance_normalization(inputs, self.gamma, self.beta, axis=-1, epsilon=self.epsilon)
+        return self.normed(K.instance_normalization, inputs)
 
 
 class _KernelWrapper(ExtraLayer):
@@ -123,7 +127,8 @@ class WeightNormalization(_KernelWrapper):
 
     def other(self, kernel, inputs):
         axes = tuple(range(len(kernel.shape) - 1))
-        return self.g * kernel / K.sqrt(K.sum(K.square(kernel), axis=axes) + 1e-12)
+        v = wide(kernel)
+        return K.cast(wide(self.g) * v / K.sqrt(K.sum(K.square(v), axis=axes) + 1e-12), K.dtype(kernel))
 
 
 class SpectralNormalization(_KernelWrapper):
@@ -143,11 +148,11 @@ class SpectralNormalization(_KernelWrapper):
         self.u = self.add_weight("u", (1, kernel.shape[-1]), initializer="random_normal", trainable=False)
 
     def other(self, kernel, inputs):
-        matrix = K.reshape(kernel, (-1, kernel.shape[-1]))
-        fixed, u = K.stop_gradient(matrix), self.u
+        matrix = wide(K.reshape(kernel, (-1, kernel.shape[-1])))
+        fixed, u = K.stop_gradient(matrix), wide(self.u)
         for _ in range(self.iterations):
             v = K.l2_normalize(K.dot(u, K.transpose(fixed)), axis=-1)
             u = K.l2_normalize(K.dot(v, fixed), axis=-1)
         u, v = K.stop_gradient(u), K.stop_gradient(v)
-        self.add_update([(self.u, u)], inputs)
-        return kernel / K.sum(K.dot(v, matrix) * u)
+        self.add_update([(self.u, K.cast(u, K.dtype(self.u)))], inputs)
+        return K.cast(wide(kernel) / K.sum(K.dot(v, matrix) * u), K.dtype(kernel))

@@ -5,7 +5,7 @@ import math
 from kcore import backend as K
 from kcore.spi import ArgumentError
 
-from .base import ExtraLayer
+from .base import ExtraLayer, wide
 
 
 def _maker(tensor, kind):
@@ -24,7 +24,8 @@ class CRF(ExtraLayer):
     (batch, time, features) -> potentials e (batch, time, tags), e = x W + b. A path y has the score
     s(y) = a[y_0] + sum_t e_t[y_t] + sum_{t>0} A[y_{t-1}, y_t]; the loss "crf_loss" is log sum exp s - s(y_true) per
     sequence, with y_true (batch, time) or (batch, time, 1) of tags, or one-hot (batch, time, tags). `decode` gives the
-    best path (Viterbi). Masked steps, at the end of a sequence, count in neither.
+    best path (Viterbi). Masked steps, wherever they stand, count in neither: the path goes from the step before them to
+    the one after.
 
     The loss has to know the layer, so the model must end with it, not with a model or an activation after it.
     """
@@ -53,23 +54,39 @@ class CRF(ExtraLayer):
 
     def log_partition(self, potentials, mask=None):
         """log sum over all paths of exp(score): (batch,)."""
-        first = potentials[:, 0] + self.start
-        move = lambda e, states: self._moved(e, states[0])
-        _, _, states = K.rnn(move, potentials[:, 1:], [first], mask=None if mask is None else mask[:, 1:])
-        return K.logsumexp(states[0], axis=-1)
+        potentials, transitions, start = wide(potentials, self.transitions, self.start)
+        moved = lambda alpha: K.logsumexp(K.expand_dims(alpha, 2) + transitions, axis=1)
+        if mask is None:
+            always = lambda e, states: (states[0], [moved(states[0]) + e])
+            _, _, states = K.rnn(always, potentials[:, 1:], [potentials[:, 0] + start])
+            return K.logsumexp(states[0], axis=-1)
 
-    def _moved(self, e, alpha):
-        new = K.logsumexp(K.expand_dims(alpha, 2) + self.transitions, axis=1) + e
-        return new, [new]
+        def step(e, states):
+            new = e + K.where(K.greater(states[1], 0.5), moved(states[0]), start)
+            return new, [new, K.ones_like(states[1])]
+
+        nothing = K.zeros_like(potentials[:, 0])
+        _, _, (alpha, begun) = K.rnn(step, potentials, [nothing, nothing[:, :1]], mask=mask)
+        return K.logsumexp(alpha, axis=-1) * begun[:, 0]
 
     def score(self, potentials, path, mask=None):
         """Score of paths (batch, time, tags), one-hot: (batch,)."""
-        at = K.sum(path * potentials, axis=-1)
-        pairs = K.sum(K.dot(path[:, :-1], self.transitions) * path[:, 1:], axis=-1)
-        if mask is not None:
-            counts = K.cast(mask, K.dtype(potentials))
-            at, pairs = at * counts, pairs * counts[:, 1:]
-        return K.sum(path[:, 0] * self.start, axis=-1) + K.sum(at, axis=1) + K.sum(pairs, axis=1)
+        potentials, path, transitions, start = wide(potentials, path, self.transitions, self.start)
+        if mask is None:
+            at = K.sum(path * potentials, axis=-1)
+            pairs = K.sum(K.dot(path[:, :-1], transitions) * path[:, 1:], axis=-1)
+            return K.sum(path[:, 0] * start, axis=-1) + K.sum(at, axis=1) + K.sum(pairs, axis=1)
+
+        def step(row, states):
+            e, tag = row[:, : self.tags], row[:, self.tags :]
+            before, total = states
+            came = K.dot(before, transitions) + (1 - K.sum(before, axis=-1, keepdims=True)) * start
+            total = total + K.sum(tag * (e + came), axis=-1, keepdims=True)
+            return total, [tag, total]
+
+        nothing = K.zeros_like(potentials[:, 0])
+        rows = K.concatenate([potentials, path])
+        return K.rnn(step, rows, [nothing, nothing[:, :1]], mask=mask)[2][1][:, 0]
 
     def loss(self, y_true, potentials, mask=None):
         """Negative log-likelihood of the true path: (batch,)."""
@@ -84,33 +101,37 @@ class CRF(ExtraLayer):
         if K.ndim(y_true) == 2:
             y_true = K.one_hot(K.cast(y_true, "int32"), self.tags)
         path = K.cast(y_true, K.dtype(potentials))
-        return self.log_partition(potentials, mask) - self.score(potentials, path, mask)
+        found = self.log_partition(potentials, mask) - self.score(potentials, path, mask)
+        return K.cast(found, K.dtype(potentials))
 
     def decode(self, potentials, mask=None):
-        """The path of highest score: (batch, time) of int32; at masked steps the last tag is repeated."""
-        kind = K.dtype(potentials)
+        """The path of highest score: (batch, time) of int32; at masked steps a neighbour's tag is repeated."""
+        potentials, transitions, start = wide(potentials, self.transitions, self.start)
+        kind, tags = K.dtype(potentials), self.tags
         counts = K.ones_like(potentials[:, :, :1])
         if mask is not None:
             counts = K.cast(K.expand_dims(mask, 2), kind)
-        stay = K.cumsum(K.ones_like(potentials[:, 0]), axis=-1) - 1
+        nothing = K.zeros_like(potentials[:, 0])
+        stay = K.cumsum(K.ones_like(nothing), axis=-1) - 1
 
         def forward(row, states):
-            e, here = row[:, :-1], row[:, -1:] > 0.5
-            ways = K.expand_dims(states[0], 2) + self.transitions
-            best = K.where(here, K.max(ways, axis=1) + e, states[0])
-            came = K.where(here, K.cast(K.argmax(ways, axis=1), kind), states[1])
-            return came, [best, states[1]]
+            best, begun = states
+            e, here = row[:, :tags], K.greater(row[:, tags:], 0.5)
+            ways, later = K.expand_dims(best, 2) + transitions, K.greater(begun, 0.5)
+            new = K.where(later, K.max(ways, axis=1), start) + e
+            came = K.where(later, K.cast(K.argmax(ways, axis=1), kind), stay)
+            return K.where(here, came, stay), [K.where(here, new, best), K.maximum(begun, row[:, tags:])]
 
-        rows = K.concatenate([potentials, counts])[:, 1:]
-        _, came, states = K.rnn(forward, rows, [potentials[:, 0] + self.start, stay])
+        rows = K.concatenate([potentials, counts])
+        _, came, states = K.rnn(forward, rows, [nothing, nothing[:, :1]])
         last = K.cast(K.expand_dims(K.argmax(states[0], axis=-1), 1), kind)
 
         def backward(row, states):
-            tag = K.one_hot(K.cast(states[0][:, 0], "int32"), self.tags)
+            tag = K.one_hot(K.cast(states[0][:, 0], "int32"), tags)
             before = K.sum(row * K.cast(tag, kind), axis=-1, keepdims=True)
             return before, [before]
 
-        _, path, _ = K.rnn(backward, came, [last], go_backwards=True)
+        _, path, _ = K.rnn(backward, came[:, 1:], [last], go_backwards=True)
         path = K.reverse(path, 1)[:, :, 0]
         return K.cast(K.concatenate([path, last]), "int32")
 
@@ -160,10 +181,11 @@ class MDN(ExtraLayer):
 
     def loss(self, y_true, outputs):
         """Negative log-likelihood: (batch,)."""
-        pi, mu, log_sigma = self.split(outputs)
+        pi, mu, log_sigma = self.split(wide(outputs))
+        y_true = K.cast(y_true, K.dtype(mu))
         far = K.sum(K.square(K.expand_dims(y_true, 1) - mu), axis=-1) * K.exp(-2 * log_sigma)
         density = -0.5 * far - self.dimensions * (log_sigma + 0.5 * math.log(2 * math.pi))
-        return -K.logsumexp(pi + density, axis=-1)
+        return K.cast(-K.logsumexp(pi + density, axis=-1), K.dtype(outputs))
 
 
 def mdn_loss(y_true, y_pred):

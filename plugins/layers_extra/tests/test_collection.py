@@ -8,7 +8,7 @@ import kcore
 from kcore import backend as K
 from kcore import layers
 from kcore.kernel.context import engine
-from kcore.models import Model, load_model
+from kcore.models import Model, load_model, model_from_json
 
 RNG = np.random.default_rng
 
@@ -346,13 +346,20 @@ def test_formula_shape_and_config(name):
 
 @pytest.mark.parametrize("name", CASES)
 def test_files(name, tmp_path):
+    """HDF5, kcore's own format and JSON: nobody names the collection, and the same numbers come out."""
     model, arrays, _ = built(name)
-    path = str(tmp_path / "model.h5")
-    model.save(path)
-    again = load_model(path, compile=False)
     x = arrays if len(arrays) > 1 else arrays[0]
-    np.testing.assert_allclose(again.predict(x), model.predict(x), atol=1e-6)
-    assert type(again.layers[-1]) is type(model.layers[-1])
+    want = model.predict(x)
+    found = []
+    for suffix in ("h5", "kcore"):
+        path = str(tmp_path / f"model.{suffix}")
+        model.save(path)
+        found.append(load_model(path, compile=False))
+    found.append(model_from_json(model.to_json()))
+    found[-1].load_weights(str(tmp_path / "model.h5"))
+    for again in found:
+        np.testing.assert_array_equal(again.predict(x), want)
+        assert type(again.layers[-1]) is type(model.layers[-1])
 
 
 @pytest.mark.parametrize("name", CASES)
@@ -436,31 +443,59 @@ def paths(e, start, transitions):
     return found
 
 
+# which steps count: at the end, the beginning and the middle some do not; and of the last sequence none does
+STEPS = np.array([[1, 1, 1, 1], [1, 1, 1, 0], [0, 0, 1, 1], [1, 0, 1, 1], [0, 0, 0, 0]], bool)
+TAGS = np.array([[0, 2, 1, 1], [2, 2, 0, 1], [1, 0, 2, 0], [0, 1, 1, 2], [1, 1, 0, 0]])
+
+
 def test_crf_by_trying_every_path():
     layer = E("CRF")(3)
     x = layers.Input((4, 6))
     model = Model(x, layer(layers.Masking()(x)))
     layer.set_weights([RNG(2).normal(size=w.shape) for w in layer.get_weights()])
-    (value,) = data([SEQ])
-    value[1, 3] = 0  # masked
+    (value,) = data([SEQ], len(STEPS))
+    value[~STEPS] = 0  # masked
     kernel, bias, transitions, start = layer.get_weights()
-    tags = np.array([[0, 2, 1, 1], [2, 2, 0, 1]])
     mask = K.any(K.not_equal(x, 0), axis=-1)
     y = K.placeholder((None, 4), dtype="int32")
     run = K.function([x, y], [layer.loss(y, layer.output, mask), layer.decode(layer.output, mask)])
-    losses, best = run([value, tags.astype("int32")])
-    model.compile("sgd", loss="crf_loss")
-    by_name = model.evaluate(value, tags[..., None], verbose=0)
-    for row, length in ((0, 4), (1, 3)):
-        scores = paths((value[row] @ kernel + bias)[:length], start, transitions)
+    losses, best = run([value, TAGS.astype("int32")])
+    for row, counts in enumerate(STEPS[:-1]):
+        scores = paths((value[row] @ kernel + bias)[counts], start, transitions)
         total = np.log(np.sum(np.exp(list(scores.values()))))
-        np.testing.assert_allclose(losses[row], total - scores[tuple(tags[row, :length])], rtol=1e-4)
-        assert tuple(best[row, :length]) == max(scores, key=scores.get)
-    np.testing.assert_allclose(by_name, np.mean(losses), rtol=1e-4)
-    for same in (np.eye(3)[tags], tags, tags.tolist()):
+        np.testing.assert_allclose(losses[row], total - scores[tuple(TAGS[row, counts])], rtol=1e-4)
+        assert tuple(best[row, counts]) == max(scores, key=scores.get)
+    assert losses[-1] == 0
+    run = K.function([x, y], [layer.loss(y, layer.output), layer.decode(layer.output)])
+    unmasked, found = run([value, TAGS.astype("int32")])
+    for row in range(len(STEPS)):
+        scores = paths(value[row] @ kernel + bias, start, transitions)
+        total = np.log(np.sum(np.exp(list(scores.values()))))
+        np.testing.assert_allclose(unmasked[row], total - scores[tuple(TAGS[row])], rtol=1e-4)
+        assert tuple(found[row]) == max(scores, key=scores.get)
+    # by name, in each form of targets
+    model.compile("sgd", loss="crf_loss")
+    for same in (TAGS[..., None], np.eye(3)[TAGS], TAGS, TAGS.tolist()):
         np.testing.assert_allclose(model.evaluate(value, same, verbose=0), np.mean(losses), rtol=1e-4)
-    history = model.fit(value, tags, validation_data=(value, tags), verbose=0).history
+    history = model.fit(value, TAGS, validation_data=(value, TAGS), verbose=0).history
     assert np.isfinite(history["val_loss"]).all()
+
+
+def test_a_crf_learns_what_follows_what():
+    """Tags that the features do not tell apart, but that come in turn: the transitions have to learn it."""
+    kcore.set_seed(1)
+    rng = RNG(0)
+    tags = (np.arange(8) + rng.integers(0, 2, (64, 1))) % 2
+    seen = rng.normal(size=(64, 8, 3)).astype("float32") * 0.1
+    seen[:, 0, 0] = tags[:, 0] * 2.0 - 1.0  # only the first step shows which it is
+    layer = E("CRF")(2)
+    x = layers.Input((8, 3))
+    model = Model(x, layer(x))
+    model.compile(kcore.optimizers.Adam(0.1), "crf_loss")
+    losses = model.fit(seen, tags, epochs=12, verbose=0).history["loss"]
+    assert losses[-1] < 0.1 * losses[0]
+    (best,) = K.function([x], [layer.decode(layer.output)])([seen])
+    assert (best == tags).mean() > 0.99
 
 
 def test_mdn_loss_is_a_density():
@@ -476,6 +511,36 @@ def test_mdn_loss_is_a_density():
     assert abs(np.exp(-losses).sum() * 0.01 - 1) < 1e-3
     model.compile("sgd", loss="mdn_loss")
     assert np.isfinite(model.evaluate(value, np.ones((1, 1), "float32"), verbose=0))
+
+
+def test_mdn_loss_by_its_formula():
+    layer = E("MDN")(2, 3)
+    x = layers.Input((5,))
+    layer(x)
+    rng = RNG(4)
+    y, outputs = rng.normal(size=(6, 3)), rng.normal(size=(6, 10))
+    held = K.placeholder((None, 3)), K.placeholder((None, 10))
+    (got,) = K.function(held, [layer.loss(*held)])([y, outputs])
+    pi, mu, sigma = softmax(outputs[:, :2]), outputs[:, 2:8].reshape(6, 2, 3), np.exp(outputs[:, 8:])
+    normal = lambda k: (
+        np.exp(-((y - mu[:, k]) ** 2).sum(1) / 2 / sigma[:, k] ** 2) / (2 * np.pi * sigma[:, k] ** 2) ** 1.5
+    )
+    np.testing.assert_allclose(got, -np.log(sum(pi[:, k] * normal(k) for k in (0, 1))), rtol=1e-4)
+
+
+def test_large_numbers_in_float16():
+    """What is summed, squared or put into an exponential is so in float32."""
+    wide = (RNG(0).normal(size=(3, 40)) * 300).astype("float16")
+    x = layers.Input((40,), dtype="float16")
+    y = E("LayerNormalization")(1e-6, dtype="float16")(x)
+    got = Model(x, y).predict(wide)
+    assert got.dtype == np.float16
+    np.testing.assert_allclose(got, normed(wide.astype("float64"), -1, 1e-6), atol=5e-3)
+    x = layers.Input((3, 8), dtype="float16")
+    y = E("MultiHeadAttention")(2, 4, dtype="float16")(layers.Masking(dtype="float16")(x))
+    values = np.ones((2, 3, 8), "float16") * 100
+    values[:, 2] = 0
+    assert np.isfinite(Model(x, y).predict(values)).all()
 
 
 def test_the_losses_need_their_layers():
