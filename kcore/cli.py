@@ -52,7 +52,10 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--level", default="recurrent", choices=("inference", "training", "recurrent"), help="for engines"
     )
-    parser.add_argument("--backend", help="the engine on which layers are checked (default: the one in use)")
+    parser.add_argument(
+        "--backend",
+        help="the engines on which layers are checked, separated by commas (default: all that load)",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the report there")
     parser.add_argument("--html", metavar="FILE", help="also write a page to look at")
     parser.add_argument("--card", metavar="FILE", help="also write a summary in Markdown, for a README")

@@ -16,12 +16,14 @@ import numpy as np
 
 from .. import __version__
 from ..errors import KcoreError
-from ..kernel.config import config_file, problem_of_config
+from ..kernel.config import config_file, problem_of_config, settings
 from ..kernel.context import current_engine_name
 from ..kernel.context import engine as engine_named
 from ..kernel.hints import INSTALL_HINTS
 from ..kernel.loader import GROUP, plugins, unmatched_names
 from ..kernel.registry import registries
+from ..kernel.specs import API_VERSION
+from .requirements import extras_of, normal, requirements_of
 
 SETTINGS = ("KCORE_BACKEND", "KCORE_HOME", "KCORE_PLUGINS", "KCORE_STRICT_PLUGINS")
 
@@ -47,7 +49,7 @@ def examine() -> dict[str, Any]:
         found["warnings"].append(str(error))
     in_use = found["engine_in_use"]
     if in_use and in_use not in registries["backends"]:
-        told = f"the engine {in_use!r} is chosen, but is not installed."
+        told = f"the engine {in_use!r} is chosen{_by_whom()}, but is not installed."
         found["warnings"].append(told)
     found["warnings"] += [problem for problem in (problem_of_config(), _unmatched()) if problem]
     found["remedies"] = remedies(found)
@@ -58,6 +60,12 @@ def examine() -> dict[str, Any]:
         or any(p["state"] == "set aside" for p in found["plugins"])
     )
     return found
+
+
+def _by_whom() -> str:
+    if os.environ.get("KCORE_BACKEND"):
+        return " by KCORE_BACKEND"
+    return f" by {config_file()}" if settings.backend else ""
 
 
 def _version(name: str) -> str | None:
@@ -82,9 +90,12 @@ def _engine(name: str) -> dict[str, Any]:
 
 
 def _version_of_module(module: str) -> str | None:
-    for distribution in metadata.packages_distributions().get(module.partition(".")[0], []):
-        return _version(distribution)
-    return None
+    return next(map(_version, _distributions(module)), None)
+
+
+def _distributions(module: str) -> list[str]:
+    """The packages that bring a module."""
+    return metadata.packages_distributions().get(module.partition(".")[0], [])
 
 
 def _plugin(info: Any) -> dict[str, Any]:
@@ -109,56 +120,17 @@ def _unmatched() -> str:
 def conflicts() -> list[dict[str, str]]:
     """Packages that kcore and its plug-ins ask for, and that are missing or of a version they do not take."""
     owners = {"kcore", *(e.dist.metadata["Name"] for e in metadata.entry_points(group=GROUP) if e.dist)}
+    return [c for owner in sorted(owners) for c in _unmet(owner)]
+
+
+def _unmet(owner: str) -> list[dict[str, str]]:
     found = []
-    for owner in sorted(owners):
-        try:
-            asked = metadata.requires(owner) or []
-        except metadata.PackageNotFoundError:  # kcore itself, run out of its folder
-            continue
-        for requirement in asked:
-            name, _, marker = requirement.partition(";")
-            if not marker.strip():
-                found += _conflict(owner, name.strip())
+    for asked in requirements_of(owner):
+        installed = __version__ if asked.name == "kcore" else _version(asked.name)
+        if not asked.met_by(installed):
+            told = installed or "not installed"
+            found.append({"package": owner, "needs": asked.text, "found": told, "name": asked.name})
     return found
-
-
-def _conflict(owner: str, requirement: str) -> list[dict[str, str]]:
-    parts = re.match(r"([A-Za-z0-9._-]+)\s*(?:\[[^]]*\])?\s*\(?([^)]*)\)?", requirement)
-    if parts is None:
-        return []
-    name, range_ = parts[1], parts[2].strip()
-    installed = __version__ if name == "kcore" else _version(name)
-    if installed is not None and satisfies(installed, range_):
-        return []
-    return [
-        {"package": owner, "needs": f"{name}{range_}", "found": installed or "not installed", "name": name}
-    ]
-
-
-def satisfies(version: str, range_: str) -> bool:
-    """Whether a version lies in a range such as '>=1.2,<2'. What is not a plain comparison counts as fulfilled."""
-    for clause in filter(None, (c.strip() for c in range_.split(","))):
-        parts = re.fullmatch(r"(>=|<=|==|!=|~=|>|<)\s*([0-9][0-9A-Za-z.+]*)(\.\*)?", clause)
-        if parts is None:
-            continue
-        sign, (a, b) = parts[1], (_numbers(version), _numbers(parts[2]))
-        if parts[3]:
-            same = a[: len(b)] == b
-            held = same if sign == "==" else not same
-        elif sign == "~=":
-            held = a >= b and a[: len(b) - 1] == b[:-1]
-        else:
-            size = max(len(a), len(b))
-            a, b = (x + (0,) * (size - len(x)) for x in (a, b))
-            held = {">=": a >= b, "<=": a <= b, "==": a == b, "!=": a != b, ">": a > b, "<": a < b}[sign]
-        if not held:
-            return False
-    return True
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    leading = re.match(r"\d+(\.\d+)*", version)
-    return tuple(map(int, leading[0].split("."))) if leading else ()
 
 
 # what to do ----------------------------------------------------------------------------------------------------
@@ -166,23 +138,77 @@ def remedies(found: dict[str, Any]) -> list[str]:
     """Lines for a shell, each mending something that was found."""
     lines = [_pip("install", c["needs"]) for c in found["conflicts"]]
     for engine in found["engines"]:
-        missing = [n for n, v in engine["needs"].items() if v is None]
         if engine["problem"]:
-            again = _pip("install", "--force-reinstall", engine["package"])
-            lines.append(_pip("install", *missing) if missing else again)
+            lines.append(_mending_engine(engine))
     for plugin in found["plugins"]:
-        if plugin["state"] != "set aside" or plugin["package"] in ("", "(unknown)"):
-            continue
-        if "contract version" in plugin["reason"]:
-            lines.append(_pip("install", "--upgrade", plugin["package"]))
-        else:
-            lines.append(_pip("uninstall", plugin["package"]))
+        if plugin["state"] == "set aside" and plugin["package"] not in ("", "(unknown)"):
+            lines.append(_mending_plugin(plugin))
     chosen = found["engine_in_use"]
-    if chosen in INSTALL_HINTS and chosen not in registries["backends"]:
-        lines.append(_pip("install", INSTALL_HINTS[chosen]))
+    if chosen and chosen not in registries["backends"]:
+        lines.append(_mending_choice(chosen))
     if _unmatched():
         lines.append("unset KCORE_PLUGINS")
-    return list(dict.fromkeys(lines))
+    return list(dict.fromkeys(filter(None, lines)))
+
+
+def _mending_engine(engine: dict[str, Any]) -> str:
+    """The line for an engine that does not load."""
+    package = engine["package"]
+    missing = [n for n, v in engine["needs"].items() if v is None]
+    if missing:
+        return _pip("install", *(text for module in missing for text in _what_brings(module, package)))
+    # its library is there, and perhaps not what that needs
+    libraries = {d for n in engine["needs"] for d in _distributions(n)}
+    lacking = _MISSING.search(engine["problem"])
+    if lacking:
+        owners = [package, *sorted(libraries)]
+        return _pip("install", *_what_brings(lacking[1].partition(".")[0], *owners))
+    unmet = [c["needs"] for library in sorted(libraries) for c in _unmet(library)]
+    return _pip("install", *unmet) if unmet else _pip("install", "--force-reinstall", package)
+
+
+_MISSING = re.compile(r"No module named '([^']+)'")
+
+
+def _what_brings(module: str, *packages: str) -> list[str]:
+    """What to install for a module: as one of the packages asks for it, or a whole extra of one; else its name."""
+    fits = lambda r: normal(r.name) == normal(module) or normal(r.name).startswith(f"{normal(module)}-")
+    for package in packages:
+        for extra in ("", *extras_of(package)):
+            asked = requirements_of(package, extra)
+            own = [r for r in asked if fits(r)]
+            if own:
+                return [r.text for r in (asked if extra else own)]
+    return [module]
+
+
+def _mending_plugin(plugin: dict[str, Any]) -> str:
+    """The line for a plug-in that is set aside."""
+    package, lacking = plugin["package"], _MISSING.search(plugin["reason"])
+    if "contract version" in plugin["reason"]:
+        newer = isinstance(plugin["contract"], int) and plugin["contract"] > API_VERSION
+        return _pip("install", "--upgrade", "kcore" if newer else package)
+    if lacking:
+        top = lacking[1].partition(".")[0]
+        if package in _provided_by(top):
+            return _pip("install", "--force-reinstall", package)
+        return _pip("install", *_what_brings(top, package))
+    return _pip("uninstall", "-y", package)
+
+
+def _provided_by(module: str) -> list[str]:
+    """Packages by whose files a module is meant; those of a damaged installation as well."""
+    named = [
+        e.dist for e in metadata.entry_points(group=GROUP) if e.dist and e.module.partition(".")[0] == module
+    ]
+    return [*_distributions(module), *(d.metadata["Name"] for d in named)]
+
+
+def _mending_choice(chosen: str) -> str:
+    """The line for an engine that is chosen and not there."""
+    if chosen in INSTALL_HINTS:
+        return _pip("install", INSTALL_HINTS[chosen])
+    return "unset KCORE_BACKEND" if os.environ.get("KCORE_BACKEND") else ""
 
 
 def _pip(*words: str) -> str:

@@ -9,6 +9,8 @@ from pathlib import Path
 
 from .. import __version__
 from ..errors import ArgumentError
+from ..kernel.hints import INSTALL_HINTS
+from ..kernel.loader import plugins
 from ..kernel.registry import registries
 from ..kernel.specs import API_VERSION
 
@@ -44,24 +46,21 @@ _KINDS = {
     ),
 }
 KINDS = tuple(_KINDS)
+_NAME = re.compile(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*")
+# what KCORE_PLUGINS, `kcore check` and error messages mean something else by, and packages that come with kcore
+RESERVED = {"none", "all", "kcore", *INSTALL_HINTS}
+PUBLISHED = {"kcore-layers-extra", *(hint.partition("[")[0] for hint in INSTALL_HINTS.values())}
 
 
 def new_plugin(kind: str, name: str, folder: str | Path | None = None) -> Path:
     """Writes a package for an engine ('engine') or a collection of layers ('layers'); returns its folder.
 
     folder: where to (default: the package's name, in the current folder); it may exist if it is empty. Raises
-    ArgumentError for a name that cannot be one, is taken by an engine that is installed, or a folder in use.
+    ArgumentError for a name that cannot be one, or under which something is installed, or a folder in use.
     """
     files, beginning, summary, level = _KINDS[kind]
-    if not re.fullmatch(r"[a-z][a-z0-9]*([_-][a-z0-9]+)*", name):
-        raise ArgumentError(
-            f"{name!r} cannot be a plug-in's name; use small letters, digits and single hyphens, such as 'my-arrays'."
-        )
-    if kind == "engine" and name in registries["backends"]:
-        raise ArgumentError(
-            f"an engine {name!r} is installed: {registries['backends'].provenance(name)}. Choose another name."
-        )
     package = f"{beginning}-{name}".replace("_", "-")
+    _check_name(name, package)
     words = {
         "name": name.replace("-", "_"),
         "Class": "".join(part.capitalize() for part in re.split("[_-]", name))
@@ -80,6 +79,29 @@ def new_plugin(kind: str, name: str, folder: str | Path | None = None) -> Path:
         _write(target / _filled(place, words), _filled(_template(template), words))
     _write(target / words["module"] / "py.typed", "")
     return target
+
+
+def _check_name(name: str, package: str) -> None:
+    """Raises ArgumentError for a name that cannot be one, or under which something else is found already."""
+    if not _NAME.fullmatch(name):
+        near = re.sub("[^a-z0-9]+", "-", name.lower()).strip("-0123456789")
+        raise ArgumentError(
+            f"{name!r} cannot be a plug-in's name; use small letters, digits and single hyphens, "
+            f"such as {near if _NAME.fullmatch(near) else 'my-arrays'!r}."
+        )
+    # `kcore check NAME` and KCORE_PLUGINS know engines, plug-ins and packages by one name
+    same = name.replace("-", "_")
+    known = [n for n in registries["backends"].names() if n.replace("-", "_") == same]
+    if known:
+        origin = registries["backends"].provenance(known[0])
+        raise ArgumentError(f"an engine {known[0]!r} is installed: {origin}. Choose another name.")
+    for plugin in plugins():
+        if plugin.name.replace("-", "_") == same or plugin.distribution == package:
+            raise ArgumentError(
+                f"a plug-in {plugin.name!r} is installed: {plugin.origin}. Choose another name."
+            )
+    if same in RESERVED or package in PUBLISHED:
+        raise ArgumentError(f"{name!r} is kept for kcore's own use. Choose another name.")
 
 
 def version_range(version: str) -> str:

@@ -1,3 +1,3 @@
-"""Which package brings a well-known engine: data for error messages."""
+"""Which package brings a well-known engine, and with which extra its library: data for error messages."""
 
-INSTALL_HINTS = {"tensorflow": "kcore-backend-tf", "mxnet": "kcore-backend-mxnet"}
+INSTALL_HINTS = {"tensorflow": "kcore-backend-tf[cpu]", "mxnet": "kcore-backend-mxnet[cpu]"}

@@ -195,8 +195,8 @@ class BackendRegistry(Registry):
         near = self._near(name, () if name in INSTALL_HINTS else INSTALL_HINTS)
         told = [f"no engine named {name!r}.{near}", self._installed(), *self._reasons(name)]
         package = INSTALL_HINTS.get(name)
-        if package and package not in self.unused:
-            told.append(f"It comes with a package: pip install {package}")
+        if package and package.partition("[")[0] not in self.unused:
+            told.append(f"It comes with a package: pip install '{package}'")
         return UnknownBackend("\n  ".join(told))
 
     def _installed(self, but: str = "") -> str:

@@ -6,13 +6,12 @@ import contextlib
 import functools
 import io
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
 from .. import dtypes
-from ..backend.control import Body
 from ..backend.declare import Operation, declared, operation
 from ..backend.gradients import gradients
 from ..backend.program import Program
@@ -23,6 +22,7 @@ from ..kernel.engine import Interpreter
 from ..kernel.flat import FlatProgram
 from .reference import REFERENCE
 from .samples import RANDOM, NoSamples, Sample, edges, samples
+from .snippets import snippet
 
 LEVELS = ("inference", "training", "recurrent")
 CHECKS = ("value", "edges", "unknown", "gradient", "second_order")
@@ -164,32 +164,9 @@ def _brief(array: np.ndarray) -> str:
     return np.array2string(array, threshold=12).replace("\n", "")
 
 
-def snippet(engine: Any, op: Operation, sample: Sample, kind: str = "value") -> str:
-    """A program that shows the result of one call on `engine` and by the declaration."""
-    if any(isinstance(a, Body) for a in sample.args):
-        return f"# kcore.testing.samples.samples({op.name!r}) on engine {engine.name!r} ({kind})"
-    args, kwargs = sample.args, sample.kwargs
-    told = ", ".join([*(_literal(a) for a in args), *(f"{k}={_literal(v)}" for k, v in kwargs.items())])
-    return (
-        f"from numpy import array, inf, nan\n"
-        f"from kcore.testing.checks import show\n"
-        f"from kcore.testing.samples import S\n"
-        f"show({engine.name!r}, {op.name!r}, S({told}), {kind!r})"
-    )
-
-
-def _literal(value: Any) -> str:
-    if isinstance(value, np.ndarray):
-        if value.size == 0:
-            return f"array([], {value.dtype.name!r}).reshape({value.shape})"
-        return f"array({value.tolist()!r}, {value.dtype.name!r})"
-    if isinstance(value, list):
-        return f"[{', '.join(_literal(v) for v in value)}]"
-    return repr(value)
-
-
 def show(engine: Any, name: str, sample: Sample, kind: str = "value") -> None:
-    """Prints what an engine (or the engine of that name) makes of a call, and what the declaration says."""
+    """Prints what an engine (or the engine of that name) makes of a call, and what the declaration says; then checks
+    it again: raises Mismatch, or whatever the engine raises, where it fails."""
     engine = engine_named(engine) if isinstance(engine, str) else engine
     op = operation(name)
     inputs, outputs = graph(op, sample)
@@ -197,11 +174,51 @@ def show(engine: Any, name: str, sample: Sample, kind: str = "value") -> None:
     if kind in ("gradient", "second_order"):
         _, outputs = _gradient_graph(op, sample, inputs, outputs)
     for title, on in (("engine", engine), ("declaration", REFERENCE)):
-        for array in run(on, inputs, outputs, sample.arrays()):
+        try:
+            found = run(on, inputs, outputs, [a.copy() for a in sample.arrays()])
+        except Exception as error:  # the engine's own; what it is about is told by the check below
+            print(f"{title}: {type(error).__name__}: {error}")
+            continue
+        for array in found:
             print(f"{title}: {array.dtype} {array.shape}\n{array}")
+    applied = False
+    for one in _calls_of(engine, op, sample, kind):
+        with contextlib.suppress(NotApplicable):
+            one()
+            applied = True
+    print(f"{name} ({kind}): {'passed' if applied else 'nothing to check'}")
 
 
-def _open(op: Operation) -> tuple[str, ...]:
+def _calls_of(engine: Any, op: Operation, sample: Sample, kind: str) -> Iterator[functools.partial[None]]:
+    """The checks of one kind of one call, as `_calls` makes them for all."""
+
+    def call(check: Callable[..., None], *more: Any, **options: Any) -> functools.partial[None]:
+        # on arrays of its own: a faulty engine may write over them
+        return functools.partial(check, engine, op, _changed(sample, 1), *more, **options)
+
+    if op.name in RANDOM:
+        yield call(check_random)
+    elif kind == "value":
+        yield call(check_call)
+        yield call(check_pure, _changed(sample, 2))
+    elif kind == "edges":
+        yield call(check_call, kind=kind)
+    elif kind == "unknown":
+        yield call(check_unknown)
+        if precision(engine) == "float64" and _float_of(sample) == "float64":
+            yield call(_unknown_gradient, "recurrent", {})
+    else:
+        yield call(check_gradient, second=kind == "second_order")
+
+
+def _changed(sample: Sample, divisor: int) -> Sample:
+    """The same call on floating numbers divided by `divisor`, in new arrays."""
+    arrays = [a / np.asarray(divisor, a.dtype) if a.dtype.kind == "f" else a.copy() for a in sample.arrays()]
+    args, kwargs = sample.put([np.asarray(a) for a in arrays])
+    return replace(sample, args=args, kwargs=kwargs)
+
+
+def open_sizes(op: Operation) -> tuple[str, ...]:
     """Which sizes of the first tensor may be unknown: the most, then the least. Some must fit other tensors'."""
     if op.name in ("accumulate_windows", "ctc_log_likelihood"):
         return ("first",)
@@ -275,7 +292,7 @@ def check_unknown(
     arrays = sample.arrays()
     if not arrays or arrays[0].ndim == 0:
         raise NotApplicable("no tensor with a size")
-    for unknown in _open(op):
+    for unknown in open_sizes(op):
         try:
             inputs, outputs = graph(op, sample, unknown)
         except (ShapeError, ArgumentError, Unsupported):
@@ -378,7 +395,7 @@ def check_gradient(
     kind = "second_order" if second else "gradient"
     told = snippet(engine, op, sample, kind)
     arrays = sample.arrays()
-    inputs, outputs = graph(op, sample, _open(op)[0] if unknown else "")
+    inputs, outputs = graph(op, sample, open_sizes(op)[0] if unknown else "")
     wanted, (*firsts, total) = _gradient_graph(op, sample, inputs, observed(op, outputs))
     targets, reach = firsts, total
     if second:
@@ -559,7 +576,7 @@ def _unknown_gradient(
     engine: Any, op: Operation, sample: Sample, level: str, options: dict[str, Any]
 ) -> None:
     try:
-        graph(op, sample, _open(op)[0])
+        graph(op, sample, open_sizes(op)[0])
     except (ShapeError, ArgumentError, Unsupported):
         raise NotApplicable("needs known sizes") from None
     try:
@@ -581,7 +598,8 @@ def outcome(engine: Any, name: str, kind: str, level: str = "recurrent", **optio
     except Unsupported as error:
         reason = declared_reason(engine, name, kind)
         if reason is None:
-            return Result("failed", f"{name}: {error} Say so, with the reason, in `unsupported`.")
+            told = snippet(engine, operation(name), samples(name, precision(engine))[0], kind)
+            return Result("failed", f"{name}: {error} Say so, with the reason, in `unsupported`.", told)
         return Result("unsupported", reason)
     except NoSamples as error:
         return Result("failed", str(error))

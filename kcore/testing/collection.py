@@ -62,11 +62,11 @@ def without_sample(plugin: str, samples: list[LayerSample]) -> list[str]:
     return [n for n in given if n not in covered | BASES] if plugin != STANDARD else []
 
 
-def applies(sample: LayerSample, check: str) -> bool:
-    """Whether `check` says anything about `sample`."""
-    if check in sample.without:
-        return False
-    return check != "data_format" or sample.config.get("data_format") == "channels_first"
+def why_not(sample: LayerSample, check: str) -> str:
+    """Why `check` says nothing about `sample`; '' if it does."""
+    if check == "data_format" and sample.config.get("data_format") != "channels_first":
+        return "no argument says that the channels come first"
+    return sample.without.get(check, "")
 
 
 def labelled(samples: list[LayerSample]) -> dict[str, LayerSample]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import argparse
 from typing import Any
 
+from .._lazy import lazy_module
 from ..errors import ArgumentError, KcoreError, nearest
-from ..kernel.context import current_engine_name, use_backend
 from ..kernel.context import engine as engine_named
+from ..kernel.context import use_backend
 from ..kernel.loader import PluginInfo, plugins
 from ..kernel.registry import registries
 from ..kernel.specs import API_VERSION
@@ -16,12 +17,14 @@ from .layer_checks import CHECKS
 from .report import Entry, Report
 from .report import run as run_engine
 
+rich_console = lazy_module("rich.console")
+
 
 def check(name: str, level: str = "recurrent", backend: str | None = None) -> Report:
     """Checks what is installed under `name`: an engine's, a plug-in's or a package's.
 
-    level: for engines. backend: the engine on which layers are checked (None: the one in use). Raises
-    ArgumentError if nothing of that name is installed.
+    level: for engines. backend: the engines on which layers are checked, separated by commas (None: all that are
+    installed and load). Raises ArgumentError if nothing of that name is installed.
     """
     engine = name if name in registries["backends"] else ""
     info = _plugin_of(engine) if engine else collection.plugin_named(name)
@@ -32,17 +35,48 @@ def check(name: str, level: str = "recurrent", backend: str | None = None) -> Re
             f"Installed: {', '.join(dict.fromkeys(known))}."
         )
     entries = package_entries(info)
-    titles = []
+    titles: list[str] = []
+    notes: list[str] = []
+    engines: list[str] = []
+    asked: list[str] = []
     if info.state == "active":
-        for one in [engine] if engine else info.gives.get("backends", []):
+        engines = [engine] if engine else info.gives.get("backends", [])
+        for one in engines:
             titles.append(one)
-            entries += run_engine(one, level).entries
-            entries += _method_entries(one) if info.api == API_VERSION else []
+            entries += _engine_entries(one, level, info)
         if not engine and "layers" in info.gives:
-            backend = backend or current_engine_name()
-            titles.append(f"{info.name} on {backend}")
-            entries += layer_entries(info.name, backend)
-    return Report(", ".join(titles) or info.name, level, entries)
+            chosen, notes = _engines_for_layers(backend)
+            asked = registries["backends"].names() if backend is None else chosen
+            titles.append(f"{info.name} on {', '.join(chosen)}")
+            for one in chosen:
+                entries += layer_entries(info.name, one)
+    named = ", ".join(titles) or info.name
+    return Report(named, level if engines else "", entries, [*engines, *asked], notes)
+
+
+def _engine_entries(engine: str, level: str, info: PluginInfo) -> list[Entry]:
+    """What the kit finds; if the engine does not load, that."""
+    again = f"from kcore.kernel.context import engine\nengine({engine!r})"
+    loads = _tried("engine: loads", "package", lambda: engine_named(engine), again)
+    if loads.state == "failed":
+        return [loads]
+    methods = _method_entries(engine) if info.api == API_VERSION else []
+    return [*run_engine(engine, level).entries, *methods]
+
+
+def _engines_for_layers(backend: str | None) -> tuple[list[str], list[str]]:
+    """The engines on which layers are checked, and what is to be said of the others."""
+    if backend:
+        return [name.strip() for name in backend.split(",") if name.strip()], []
+    chosen, notes = [], []
+    for name in registries["backends"].names():
+        try:
+            engine_named(name)
+        except KcoreError as error:
+            notes.append(f"not checked on {name}: {str(error).splitlines()[0]}")
+        else:
+            chosen.append(name)
+    return chosen, notes
 
 
 def _plugin_of(engine: str) -> PluginInfo | None:
@@ -98,20 +132,24 @@ def layer_entries(plugin: str, backend: str) -> list[Entry]:
     try:
         found = collection.labelled(collection.samples_of(plugin))
     except KcoreError as error:
-        entry = Entry("samples", "layers", "layer", "failed", str(error))
+        entry = Entry("samples", f"layers on {backend}", "layer", "failed", str(error))
         entry.failures.append({"check": "samples", "text": str(error), "snippet": ""})
         return [entry]
+    area = f"layers on {backend}"
     entries: dict[str, Entry] = {}
     with use_backend(backend):
         for label, sample in found.items():
             name = collection.class_of(sample)
-            entry = entries.setdefault(name, Entry(name, "layers", "layer", "passed"))
+            entry = entries.setdefault(name, Entry(name, area, "layer", "passed"))
             for check in CHECKS:
-                if collection.applies(sample, check):
+                reason = collection.why_not(sample, check)
+                if reason:
+                    entry.not_applicable.setdefault(check, reason)
+                else:
                     _note(entry, plugin, label, sample, check, backend)
     for name in collection.without_sample(plugin, list(found.values())):
         text = f"{name} has no sample: add a LayerSample for it to what KCORE_SAMPLES names."
-        entries[name] = Entry(name, "layers", "layer", "failed", text, [_failure("samples", text, "")])
+        entries[name] = Entry(name, area, "layer", "failed", text, [_failure("samples", text, "")])
     return list(entries.values())
 
 
@@ -131,7 +169,8 @@ def _failure(check: str, text: str, snippet: str) -> dict[str, str]:
 
 def run(options: argparse.Namespace) -> int:
     """The command; the exit status is 1 if anything failed."""
-    report = check(options.name, options.level, options.backend)
+    with rich_console.Console(stderr=True).status(f"checking {options.name}"):  # seen on a terminal only
+        report = check(options.name, options.level, options.backend)
     for path, text in (
         (options.json, report.json), (options.html, report.html), (options.card, report.card),
     ):  # fmt: skip

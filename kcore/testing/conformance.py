@@ -12,13 +12,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from ..backend.declare import declared, operation
+from ..errors import KcoreError
 from ..kernel.context import engine as engine_named
 from . import checks, models
+from .applicable import why_not
 from .samples import RANDOM, S, binary, samples, unary
 
 OPERATIONS = [op.name for op in declared()]
 _POINTWISE = [op.name for op in declared() if (unary(op) or binary(op)) and not op.name.startswith("logical")]
 _REDUCING = ["sum", "prod", "max", "min", "mean", "var", "std", "logsumexp", "any", "all"]
+# test -> the check that it makes
+_KINDS = {
+    "test_value_shape_dtype": "value", "test_edges": "edges", "test_unknown_sizes": "unknown",
+    "test_gradient": "gradient", "test_second_order": "second_order",
+}  # fmt: skip
 _quick = functools.partial(
     settings, derandomize=True, deadline=None, database=None, suppress_health_check=list(HealthCheck)
 )
@@ -28,6 +35,7 @@ class EngineConformance:
     """Every declared operation, its gradients, and small models, on one engine.
 
     engine: an engine, or the name under which it is installed. level: 'inference', 'training' or 'recurrent'.
+    What says nothing about an operation (no derivative, above the level, not supported) is no test.
     expected_failures: 'operation' or 'operation/check' (or a model's name) -> why; one that passes is a failure.
     tolerance: type -> (relative, absolute), where the engine is less exact than the kit asks for.
     """
@@ -36,6 +44,25 @@ class EngineConformance:
     level: ClassVar[str] = "recurrent"
     expected_failures: ClassVar[dict[str, str]] = {}
     tolerance: ClassVar[dict[str, tuple[float, float]]] = {}
+
+    def pytest_generate_tests(self, metafunc: Any) -> None:
+        """A test for each operation that its check says anything about (`kcore.testing.applicable.why_not`)."""
+        cls, kind = metafunc.cls, _KINDS.get(metafunc.function.__name__)
+        if kind is not None:
+            claimed = cls._unsupported()
+            names = [n for n in OPERATIONS if not why_not(n, kind, cls.level, claimed)]
+            metafunc.parametrize("name", names)
+        elif metafunc.function.__name__ == "test_model":
+            metafunc.parametrize("name", list(models.up_to(cls.level)))
+
+    @classmethod
+    def _unsupported(cls) -> dict[str, str]:
+        """What the engine says it does not have; nothing, if it is not there: then every test says so."""
+        try:
+            engine = engine_named(cls.engine) if isinstance(cls.engine, str) else cls.engine
+        except KcoreError:
+            return {}
+        return dict(engine.unsupported)
 
     @pytest.fixture
     def tested(self) -> Any:
@@ -62,35 +89,27 @@ class EngineConformance:
             result = checks.outcome(tested, name, kind, self.level, **options)
             if result.state == "failed":
                 raise checks.Mismatch(result.reason, result.snippet)
-            if result.state != "passed":
+            if result.state != "passed":  # only with this engine's types or tables is that known
                 pytest.skip(f"{result.state}: {result.reason}")
 
-        if name in tested.unsupported:
-            checks.check_unsupported(tested, name)
-            pytest.skip(f"unsupported: {tested.unsupported[name]}")
         self._expecting([name, f"{name}/{kind}"], run)
 
-    @pytest.mark.parametrize("name", OPERATIONS)
     def test_value_shape_dtype(self, tested: Any, name: str) -> None:
         """Value, shape and type are those of the declaration; the inferred shape is the real one."""
         self._check(tested, name, "value")
 
-    @pytest.mark.parametrize("name", OPERATIONS)
     def test_edges(self, tested: Any, name: str) -> None:
         """Empty, scalar, NaN, infinite and very large arguments."""
         self._check(tested, name, "edges")
 
-    @pytest.mark.parametrize("name", OPERATIONS)
     def test_unknown_sizes(self, tested: Any, name: str) -> None:
         """Sizes that are not known while the graph is built change nothing."""
         self._check(tested, name, "unknown")
 
-    @pytest.mark.parametrize("name", OPERATIONS)
     def test_gradient(self, tested: Any, name: str) -> None:
         """Gradients are those of finite differences and of the declared rules."""
         self._check(tested, name, "gradient")
 
-    @pytest.mark.parametrize("name", OPERATIONS)
     def test_second_order(self, tested: Any, name: str) -> None:
         """Gradients of gradients."""
         self._check(tested, name, "second_order")
@@ -151,13 +170,9 @@ class EngineConformance:
         except checks.NotApplicable as reason:
             pytest.skip(str(reason))
 
-    @pytest.mark.parametrize("name", list(models.up_to("recurrent")))
     def test_model(self, tested: Any, name: str) -> None:
         """Small models learn what they are shown."""
-        part = models.up_to(self.level).get(name)
-        if part is None:
-            pytest.skip(f"above level {self.level!r}")
-        self._expecting([name], lambda: part(tested))
+        self._expecting([name], lambda: models.up_to(self.level)[name](tested))
 
 
 def _filled(values: np.ndarray, shape: list[int]) -> np.ndarray:

@@ -25,7 +25,7 @@ def _is_of_operations(report: Any) -> bool:
 
 def card(report: Any) -> str:
     """What a plug-in's README should tell: how much is native, composed, and what is not there, with reasons."""
-    level = f", level {report.level}" if _is_of_operations(report) else ""
+    level = f", level {report.level}" if report.level else ""
     lines = [
         "## What `kcore check` says",
         "",
@@ -50,13 +50,20 @@ def card(report: Any) -> str:
         lines += [
             f"- {', '.join(f'`{n}`' for n in names)}: {why}" for why, names in _by_reason(report).items()
         ]
+    if report.not_asked:
+        lines += [
+            "",
+            f"**Above this level** ({len(report.not_asked)}): {', '.join(f'`{n}`' for n in report.not_asked)}",
+        ]
+    if report.notes:
+        lines += ["", *(f"- {note}" for note in report.notes)]
     if report.failed:
         lines += ["", "**Failed**", "", *(f"- `{e.name}`" for e in report.failed)]
     return "\n".join(lines) + "\n"
 
 
 def _names(report: Any, kind: str) -> list[str]:
-    return [e.name for e in report.entries if e.state == "passed" and e.kind == kind]
+    return list(dict.fromkeys(e.name for e in report.entries if e.state == "passed" and e.kind == kind))
 
 
 def _by_reason(report: Any) -> dict[str, list[str]]:
@@ -87,16 +94,20 @@ def html(report: Any) -> str:
     ]
     entries = [
         f"<tr><td>{e(x.name)}</td><td>{e(x.area)}</td><td>{e(x.kind)}</td>"
-        f"<td class={e(x.state)}>{e(x.state)}</td><td>{e(x.reason)}</td></tr>"
+        f"<td class={e(x.state.replace(' ', '-'))}>{e(x.state)}</td><td>{e(x.reason)}</td>"
+        f"<td>{e('; '.join(f'{k}: {why}' for k, why in x.not_applicable.items()))}</td></tr>"
         for x in report.entries
     ]
     title = e(f"kcore check: {report.engine}")
+    level = f"level {e(report.level)}, " if report.level else ""
     head = "".join(f"<th>{c}</th>" for c in ("area", *COLUMNS))
+    columns = "".join(f"<th>{c}</th>" for c in ("name", "area", "kind", "state", "reason", "does not apply"))
     return (
         f"<!doctype html><html lang=en><meta charset=utf-8><title>{title}</title><style>{_STYLE}</style>\n"
-        f"<h1>{title}</h1><p>level {e(report.level)}, {e(_where())}: <b>{e(_verdict(report))}</b></p>\n"
-        f"<table><tr>{head}</tr>\n{chr(10).join(rows)}</table>\n"
+        f"<h1>{title}</h1><p>{level}{e(_where())}: <b>{e(_verdict(report))}</b></p>\n"
+        + "".join(f"<p>{e(note)}</p>\n" for note in report.notes)
+        + f"<table><tr>{head}</tr>\n{chr(10).join(rows)}</table>\n"
         + (f"<h2>Failures</h2>\n{chr(10).join(failures)}\n" if failures else "")
-        + "<h2>All</h2>\n<table><tr><th>name</th><th>area</th><th>kind</th><th>state</th><th>reason</th></tr>\n"
+        + f"<h2>All</h2>\n<table><tr>{columns}</tr>\n"
         + f"{chr(10).join(entries)}</table></html>\n"
     )

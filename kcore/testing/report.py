@@ -26,18 +26,25 @@ class Entry:
     area: str
     # 'native' (the engine's own), 'composed' (of other operations), 'unsupported', 'model', 'layer', 'package'
     kind: str
-    state: str  # 'passed', 'failed', 'unsupported', 'skipped' (above the level that was asked for)
+    state: str  # 'passed', 'failed', 'unsupported', 'not asked' (above the level)
     reason: str = ""
+    not_applicable: dict[str, str] = field(default_factory=dict)  # check -> why it says nothing here
     failures: list[dict[str, str]] = field(default_factory=list)
 
 
 @dataclass
 class Report:
-    """All entries. `passed` if nothing failed; `print()` shows it, `save(path)` writes JSON."""
+    """All entries. `passed` if nothing failed; `print()` shows it, `save(path)` writes JSON.
+
+    level: '' where no engine is checked. engines: those that were asked for. notes: what else a reader must know, such
+    as an engine that was left out.
+    """
 
     engine: str
     level: str
     entries: list[Entry]
+    engines: list[str] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
 
     @property
     def failed(self) -> list[Entry]:
@@ -46,6 +53,11 @@ class Report:
     @property
     def unsupported(self) -> dict[str, str]:
         return {e.name: e.reason for e in self.entries if e.state == "unsupported"}
+
+    @property
+    def not_asked(self) -> list[str]:
+        """Operations above the level."""
+        return [e.name for e in self.entries if e.state == "not asked"]
 
     @property
     def passed(self) -> bool:
@@ -60,7 +72,7 @@ class Report:
         """For each area how many operations passed, failed, are unsupported; of the passed, native and composed."""
         found: dict[str, dict[str, int]] = {}
         for entry in self.entries:
-            if entry.state == "skipped":
+            if entry.state == "not asked":
                 continue
             counts = found.setdefault(
                 entry.area, {"passed": 0, "native": 0, "composed": 0, "unsupported": 0, "failed": 0}
@@ -70,9 +82,14 @@ class Report:
                 counts[entry.kind] += 1
         return found
 
+    @property
+    def title(self) -> str:
+        return f"{self.engine}: level {self.level}" if self.level else self.engine
+
     def json(self) -> str:
         """All there is, as JSON."""
         told = {"engine": self.engine, "level": self.level, "passed": self.passed, "areas": self.areas()}
+        told |= {"engines": self.engines, "notes": self.notes}
         told["entries"] = [dataclasses.asdict(e) for e in self.entries]
         return _json.dumps(told, indent=1)
 
@@ -94,7 +111,7 @@ class Report:
     def print(self, console: Any = None) -> None:
         console = console or rich_console.Console()
         columns = ("passed", "native", "composed", "unsupported", "failed")
-        table = rich_table.Table("area", *columns, title=f"{self.engine}: level {self.level}")
+        table = rich_table.Table("area", *columns, title=self.title)
         for area, counts in self.areas().items():
             table.add_row(area, *(str(counts[c] or "") for c in columns))
         totals = [sum(c[k] for c in self.areas().values()) for k in columns]
@@ -104,6 +121,10 @@ class Report:
         plain = {"markup": False, "highlight": False, "soft_wrap": True}
         for name, reason in self.unsupported.items():
             console.print(f"unsupported  {name}: {reason}", **plain)
+        if self.not_asked:
+            console.print(f"above level {self.level!r}, not asked: {', '.join(self.not_asked)}", **plain)
+        for note in self.notes:
+            console.print(note, **plain)
         for entry in self.failed:
             for failure in entry.failures:
                 console.print(f"\nFAILED  {entry.name} ({failure['check']}): {failure['text']}", **plain)
@@ -126,7 +147,7 @@ def run(engine: Any, level: str = "recurrent", json: Any = None, only: Iterable[
     entries += [_stale(engine, n) for n in engine.unsupported if n not in {op.name for op in declared()}]
     if names is None:
         entries += [_model(engine, name, part) for name, part in models.up_to(level).items()]
-    report = Report(engine.name, level, entries)
+    report = Report(engine.name, level, entries, [engine.name])
     if json:
         report.save(json)
     return report
@@ -146,7 +167,7 @@ def _failure(check: str, text: str, snippet: str = "") -> dict[str, str]:
 
 
 def _operation(engine: Any, op: Operation, level: str) -> Entry:
-    entry = Entry(op.name, area_of(op), kind_of(engine, op), "skipped")
+    entry = Entry(op.name, area_of(op), kind_of(engine, op), "not asked")
     if op.name in engine.unsupported:
         return _claimed(engine, op, entry)
     reasons = []
@@ -156,7 +177,9 @@ def _operation(engine: Any, op: Operation, level: str) -> Entry:
             entry.failures.append(_failure(kind, result.reason, result.snippet))
         elif result.state == "unsupported":
             reasons.append((kind, result.reason))
-        elif result.state == "passed" and entry.state == "skipped":
+        elif result.state == "skipped":
+            entry.not_applicable[kind] = result.reason
+        elif entry.state == "not asked":
             entry.state = "passed"
     if reasons:
         kind, entry.reason = reasons[0]
@@ -165,6 +188,8 @@ def _operation(engine: Any, op: Operation, level: str) -> Entry:
         entry.state, entry.kind = "unsupported", "unsupported"
     if entry.failures:
         entry.state = "failed"
+    if entry.state == "not asked":
+        entry.reason = entry.not_applicable["value"]
     return entry
 
 
@@ -175,13 +200,21 @@ def _claimed(engine: Any, op: Operation, entry: Entry) -> Entry:
         checks.check_unsupported(engine, op.name)
     except checks.Mismatch as error:
         entry.state = "failed"
-        entry.failures.append(_failure("unsupported", error.text, error.snippet))
+        entry.failures.append(_failure("unsupported", error.text, _asked_again(engine, op.name)))
     return entry
 
 
 def _stale(engine: Any, name: str) -> Entry:
     text = f"`unsupported` names {name!r}, which is no operation"
-    return Entry(name, "unsupported", "unsupported", "failed", text, [_failure("unsupported", text)])
+    failure = _failure("unsupported", text, _asked_again(engine, name))
+    return Entry(name, "unsupported", "unsupported", "failed", text, [failure])
+
+
+def _asked_again(engine: Any, name: str) -> str:
+    return (
+        f"from kcore.kernel.context import engine\nfrom kcore.testing.checks import check_unsupported\n"
+        f"check_unsupported(engine({engine.name!r}), {name!r})"
+    )
 
 
 def _model(engine: Any, name: str, part: Callable[[Any], None]) -> Entry:

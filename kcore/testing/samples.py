@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
@@ -29,6 +29,7 @@ class Sample:
     kwargs: dict[str, Any] = field(default_factory=dict)
     gradient: bool = True  # False at points where no derivative is defined
     fine: bool = False  # all results are tiny, and are to be right to their last digits
+    origin: tuple[str, str, int] = ("float64", "", 0)  # which of `samples(name, dtype, variant)` it is
 
     def arrays(self) -> list[np.ndarray]:
         """The tensors, lists laid flat, in order."""
@@ -113,7 +114,7 @@ def samples(name: str, dtype: str = "float64", variant: str = "") -> list[Sample
     build = given or _builders.get(name) or _generic(op)
     if build is None:
         raise NoSamples(f"no sample arguments for the operation {name!r}; add them to kcore.testing.samples.")
-    return build(draw)
+    return [replace(s, origin=(dtype, variant, i)) for i, s in enumerate(build(draw))]
 
 
 # element by element ------------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import sys
 
 import pytest
 
-from kcore.authoring import doctor
+from kcore.authoring import requirements
 
 
 def asked(*arguments, **environment):
@@ -50,7 +50,76 @@ def test_what_is_wrong_and_what_mends_it(site):
     assert status == 1
     assert "acme (acme 1.0) set aside: it is written for contract version 99" in told
     assert "acme needs kcore>=9; found: 0." in told and "acme needs acme-lib>=3; found: not installed" in told
-    assert "-m pip install 'numpy>=1.0,<1.1'" in told and "-m pip install --upgrade acme" in told
+    assert "-m pip install 'numpy>=1.0,<1.1'" in told and "-m pip install --upgrade kcore" in told
+
+
+ENGINE = """
+from kcore.spi import BackendSpec, hookimpl
+
+def load():
+    import {library}
+
+@hookimpl
+def kcore_backends():
+    return [BackendSpec(name="{name}", load=load, needs=("{library}",))]
+"""
+CPU = "Provides-Extra: cpu\nRequires-Dist: {}; extra == 'cpu'\nRequires-Dist: numpy<9; extra == 'cpu'"
+# package -> what it asks for, its module, and the line that mends it
+BROKEN = {
+    "acme-newer": ("", "KCORE_API = 99", "install --upgrade kcore"),
+    "acme-older": ("", "KCORE_API = 0", "install --upgrade acme-older"),
+    "acme-raising": ("", "raise RuntimeError('no licence')", "uninstall -y acme-raising"),
+    "acme-lost": ("", "import acme_lib_x", "install acme_lib_x"),
+    "acme-told": ("Requires-Dist: acme-lib-y<4; extra == 'all'\nProvides-Extra: all", "import acme_lib_y",
+                  "install 'acme-lib-y<4'"),
+    "acme-twin": ("", "from kcore.spi import *\n@hookimpl\ndef kcore_losses():\n    return [LossSpec('mse', 'm:x')]",
+                  "uninstall -y acme-twin"),
+    # a library that is not there comes with an extra; one that is there may lack something itself
+    "acme-engine": (CPU.format("acme-lib-z-cpu>=2"), ENGINE.format(name="acme", library="acme_lib_z"),
+                    "install 'acme-lib-z-cpu>=2' 'numpy<9'"),
+    "acme-half": ("", ENGINE.format(name="half", library="acme_half_lib"), "install 'acme-deep<3,>=2'"),
+    "acme-other-python": ("Requires-Dist: acme-old-python; python_version < '3'", "KCORE_API = 2", None),
+}  # fmt: skip
+
+
+def installed(folder, package, asks, module="", entry=True):
+    name = package.replace("-", "_")
+    info = folder / f"{name}-1.0.dist-info"
+    info.mkdir()
+    (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {package}\nVersion: 1.0\n{asks}\n")
+    (info / "top_level.txt").write_text(f"{name}\n")
+    if entry:
+        (info / "entry_points.txt").write_text(f"[kcore]\n{name} = {name}\n")
+    (folder / f"{name}.py").write_text(module)
+
+
+def test_the_line_that_mends_each(tmp_path):
+    for package, (asks, module, _) in BROKEN.items():
+        installed(tmp_path, package, asks, module)
+    asks = "Requires-Dist: acme-deep<3,>=2"
+    installed(tmp_path, "acme-half-lib", asks, "import acme_deep.inner", entry=False)
+    path = os.pathsep.join(p for p in [".", str(tmp_path), *sys.path] if p)
+    listed = ",".join(p.replace("-", "_") for p in BROKEN)
+    told, _, status = asked(
+        "--json", PYTHONPATH=path, KCORE_HOME="/nowhere", KCORE_PLUGINS=listed, KCORE_BACKEND="acmee"
+    )
+    lines = json.loads(told)["remedies"]
+    mending = {line.removeprefix(f"{sys.executable} -m pip ") for line in lines}
+    assert status == 1
+    assert mending == {line for _, _, line in BROKEN.values() if line} | {"unset KCORE_BACKEND"}
+
+
+@pytest.mark.parametrize(
+    "marker, extra, holds",
+    [
+        ("extra == 'cpu'", "cpu", True), ("extra == 'cpu'", "", False), ("python_version >= '3.10'", "", True),
+        ("python_version < '3.9' or extra == 'a'", "a", True), ("python_version < '3.9'", "", False),
+        ("sys_platform == 'plan9' and extra == 'a'", "a", False), ("'x' in extra", "xy", True),
+        ("nobody_knows == 'it'", "", True), ("(extra == 'a' or extra == 'b') and os_name != 'dos'", "b", True),
+    ],
+)  # fmt: skip
+def test_markers(marker, extra, holds):
+    assert requirements.Requirement("acme", "", "", marker).counts(extra) is holds
 
 
 def test_a_file_of_settings_that_is_not_heeded(tmp_path):
@@ -70,7 +139,8 @@ def test_names_that_no_plugin_has():
 
 def test_an_engine_that_is_not_installed():
     told, _, status = asked(KCORE_BACKEND="nothing", KCORE_HOME="/nowhere")
-    assert status == 1 and "the engine 'nothing' is chosen, but is not installed" in told
+    assert status == 1 and "the engine 'nothing' is chosen by KCORE_BACKEND, but is not installed" in told
+    assert "unset KCORE_BACKEND" in told
 
 
 @pytest.mark.parametrize(
@@ -82,4 +152,4 @@ def test_an_engine_that_is_not_installed():
     ],
 )  # fmt: skip
 def test_ranges(version, range_, holds):
-    assert doctor.satisfies(version, range_) is holds
+    assert requirements.satisfies(version, range_) is holds

@@ -59,11 +59,12 @@ def test_layers(environment, tmp_path):
     folder = new_plugin("layers", "waves", tmp_path / "package")
     environment.install(wheel_of(folder))
     assert listed(environment)["waves"]["gives"] == {"layers": ["WavesScale", "WavesPool"]}
-    environment.command("check", "waves", "--backend", "numpy", "--json", tmp_path / "told.json")
+    shown = environment.command("check", "waves", "--json", tmp_path / "told.json")
     told = json.loads((tmp_path / "told.json").read_text())
-    assert {e["name"]: e["state"] for e in told["entries"] if e["area"] == "layers"} == {
+    assert {e["name"]: e["state"] for e in told["entries"] if e["area"] == "layers on numpy"} == {
         "WavesScale": "passed", "WavesPool": "passed",
     }  # fmt: skip
+    assert "level" not in shown and told["level"] == ""
     tests = environment.run("-m", "pytest", "-q", "-p", "no:cacheprovider", folder / "tests")
     assert "passed" in tests and "skipped" not in tests and "failed" not in tests
     environment.uninstall("kcore-layers-waves")
@@ -111,8 +112,30 @@ def test_what_is_there_is_not_written_over(tmp_path):
     (tmp_path / "mine.txt").write_text("mine")
     with pytest.raises(ArgumentError, match="is not empty"):
         new_plugin("layers", "waves", tmp_path)
-    with pytest.raises(ArgumentError, match="is installed"):
-        new_plugin("engine", "numpy", tmp_path / "p")
+
+
+@pytest.mark.parametrize(
+    "kind, name, told",
+    [
+        ("engine", "numpy", "an engine 'numpy' is installed: kcore"), ("layers", "numpy", "an engine 'numpy'"),
+        ("layers", "standard", "a plug-in 'standard' is installed: kcore"),
+        ("engine", "numpy-engine", "a plug-in 'numpy_engine' is installed"), ("layers", "none", "own use"),
+        ("layers", "extra", "own use|is installed"), ("engine", "tf", "own use|is installed"),
+        ("engine", "kcore", "own use"), ("engine", "Foo", "such as 'foo'"), ("layers", "My Layers", "'my-layers'"),
+        ("layers", "2d", "such as 'd'"), ("layers", "ünï", "such as 'n'"),
+    ],
+)  # fmt: skip
+def test_names_that_mean_something_else(kind, name, told, tmp_path):
+    with pytest.raises(ArgumentError, match=told):
+        new_plugin(kind, name, tmp_path / "p")
+    assert not (tmp_path / "p").exists()
+
+
+def test_words_of_python_are_names_as_others(environment, tmp_path):
+    for name in ("class", "import"):
+        environment.install(wheel_of(new_plugin("layers", name, tmp_path / name)))
+    assert listed(environment)["class"]["gives"] == {"layers": ["ClassScale", "ClassPool"]}
+    environment.command("check", "import")
 
 
 def test_the_range_ends_before_the_next_minor_version():

@@ -28,7 +28,17 @@ def test_its_tests_pass(installed, tmp_path):
     files, _ = pieces("layers.md")
     written(tmp_path, {"test_waves.py": files["tests/test_waves.py"]})
     told = installed.run("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path)
-    assert "6 passed" in told
+    # three samples through seven checks each, whether each layer has one, and the six of the page
+    assert "28 passed" in told
+
+
+def test_it_passes_the_kit_on_every_engine(installed, tmp_path):
+    shown = installed.command("check", "waves", "--json", tmp_path / "told.json")
+    told = json.loads((tmp_path / "told.json").read_text())
+    areas = {e["area"] for e in told["entries"]} - {"package"}
+    assert told["passed"] and "layers on numpy" in areas
+    named = [name for name in shown.splitlines() if name.startswith("not checked on")]
+    assert len(areas) + len(named) == len(told["engines"])
 
 
 def test_it_does_what_the_page_says(installed):

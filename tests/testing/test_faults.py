@@ -7,8 +7,11 @@ import kcore
 from kcore import layers as L
 from kcore.engines.numpy_engine import NumpyEngine
 from kcore.models import Model
+from kcore.testing import checks
+from kcore.testing.models import active
 from kcore.testing.report import run
-from testing.faults import FAULTS, FaultyEngine
+from kcore.testing.samples import S
+from testing.faults import FAULTS, Fault, FaultyEngine
 
 KINDS = (
     "sign",
@@ -56,11 +59,38 @@ def test_there_are_enough_of_every_kind():
 
 @pytest.mark.parametrize("fault", FAULTS, ids=str)
 def test_the_kit_finds_it(fault):
-    report = run(FaultyEngine(fault), only=[fault.op])
+    engine = FaultyEngine(fault)
+    report = run(engine, only=[fault.op])
     assert [e.name for e in report.failed] == [fault.op]
     told = [f["text"] for f in report.failed[0].failures]
     assert not any("Error" in text for text in told), told  # a wrong number, not a call that fails
-    assert report.failed[0].failures[0]["snippet"]
+    with active(engine):
+        for failure in report.failed[0].failures:
+            assert_pasted_it_fails_again(failure)
+
+
+def assert_pasted_it_fails_again(failure):
+    with pytest.raises(checks.Mismatch) as again:
+        exec(failure["snippet"], {})
+    same = lambda text: text.partition(", after another call")[0]  # on other numbers than the kit's
+    assert same(str(again.value)).startswith(same(failure["text"]))
+
+
+def test_a_loop_that_fails_is_shown_again_too():
+    def from_behind(right):
+        return lambda sequences, *rest, **options: right([s[::-1] for s in sequences], *rest, **options)
+
+    engine = FaultyEngine(Fault("scan", "from behind", from_behind))
+    failures = run(engine, only=["scan"]).failed[0].failures
+    with active(engine):
+        for failure in failures:
+            with pytest.raises(checks.Mismatch):
+                exec(failure["snippet"], {})
+
+
+def test_a_call_that_is_right_is_shown_to_pass(capsys):
+    checks.show(CopiedEngine(), "tanh", S(np.array([0.5, np.inf])), "value")
+    assert capsys.readouterr().out.endswith("tanh (value): passed\n")
 
 
 def test_the_kit_finds_nothing_in_the_engine_itself():

@@ -71,7 +71,7 @@ def test_the_whole_report_shows_a_fault_and_what_follows_from_it(tmp_path, capsy
     assert "FAILED  tanh (value)" in shown and "show('small', 'tanh'" in shown
     # what is printed to repeat it does so
     snippet = report.failed[0].failures[0]["snippet"]
-    with models.active(engine):
+    with models.active(engine), pytest.raises(checks.Mismatch, match="tanh result 0"):
         exec(snippet, {})
     shown = capsys.readouterr().out
     assert shown.count("engine: float64") == shown.count("declaration: float64") == 1

@@ -25,7 +25,11 @@ SAMPLES = [
     LayerSample("BahdanauAttention", {"units": 7}, ((4, 6), (3, 5)), mask="passes", heeds=True),
     LayerSample("MultiHeadAttention", {"num_heads": 2, "key_size": 3}, _SEQUENCE, mask="passes", heeds=True),
     LayerSample(
-        "MultiHeadAttention", {"num_heads": 2, "key_size": 3, "causal": True}, _SEQUENCE, mask="passes", heeds=True
+        "MultiHeadAttention",
+        {"num_heads": 2, "key_size": 3, "causal": True},
+        _SEQUENCE,
+        mask="passes",
+        heeds=True,
     ),
     LayerSample("MultiHeadAttention", {"num_heads": 3, "key_size": 2}, _PAIR, mask="passes", heeds=True),
     LayerSample("LayerNormalization", {"epsilon": 1e-6}, _SEQUENCE, (1,), mask="passes"),
@@ -36,7 +40,11 @@ SAMPLES = [
     LayerSample("LearnedPositions", {"length": 9}, _SEQUENCE, (1,), mask="passes"),
     LayerSample("TransformerEncoder", {"num_heads": 2, "hidden": 8}, _SEQUENCE, mask="passes", heeds=True),
     LayerSample(
-        "TransformerEncoder", {"num_heads": 3, "hidden": 8, "norm_first": True}, _SEQUENCE, mask="passes", heeds=True
+        "TransformerEncoder",
+        {"num_heads": 3, "hidden": 8, "norm_first": True},
+        _SEQUENCE,
+        mask="passes",
+        heeds=True,
     ),
     LayerSample("TransformerDecoder", {"num_heads": 2, "hidden": 8}, _PAIR, mask="passes", heeds=True),
     LayerSample("MDN", {"components": 2, "dimensions": 3}, _ROW, loss="mdn_loss", target=(3,)),
@@ -65,7 +73,14 @@ SAMPLES = [
     _cell("NTMCell", units=4, slots=5, width=3),
     LayerSample("MemoryNetwork", {"words": 9, "units": 6, "hops": 2}, ((3, 4), (4,)), integers=9),
     LayerSample(
-        "CRF", {"tags": 3}, _SEQUENCE, mask="ends", heeds=True, loss="crf_loss", target=(4,), target_integers=3
+        "CRF",
+        {"tags": 3},
+        _SEQUENCE,
+        mask="ends",
+        heeds=True,
+        loss="crf_loss",
+        target=(4,),
+        target_integers=3,
     ),
     LayerSample("PrimaryCapsules", {"capsules": 2, "size": 3, "kernel_size": 3}, _IMAGE),
     LayerSample("PixelShuffle", {"factor": 2}, _IMAGE),
