@@ -6,8 +6,8 @@ from typing import Any
 __version__ = "0.1.0"
 _SUBMODULES = (
     "activations", "applications", "backend", "callbacks", "constraints", "datasets", "initializers", "layers",
-    "losses", "metrics", "models", "objects", "optimizers", "preprocessing", "regularizers", "spi", "testing",
-    "utils", "wrappers",
+    "losses", "metrics", "mixed_precision", "models", "objects", "optimizers", "preprocessing", "regularizers", "spi",
+    "testing", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context", "device": "kernel.context",

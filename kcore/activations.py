@@ -6,6 +6,7 @@ from typing import Any
 
 from . import backend as K
 from . import objects
+from .dtypes import NARROW_FLOATS
 from .errors import ArgumentError, ShapeError
 
 
@@ -19,7 +20,16 @@ def softmax(x: Any, axis: int = -1) -> Any:
         raise ShapeError(f"softmax needs rank 2 or above, (batch, classes); x has shape {K.int_shape(x)}.")
     if not -rank <= axis < rank:
         raise ShapeError(f"softmax: axis={axis}; x has shape {K.int_shape(x)}, without such an axis.")
-    return K.softmax(x) if rank == 2 else K.softmax(x, axis)
+    return _in_float32(lambda x: K.softmax(x) if rank == 2 else K.softmax(x, axis), x)
+
+
+def _in_float32(function: Any, x: Any) -> Any:
+    """`function` of 16-bit floats, computed in float32: a probability near 1 or 0 is rounded only at the end, and a
+    loss can look at it before."""
+    kind = K.dtype(x)
+    if kind not in NARROW_FLOATS:
+        return function(x)
+    return K.cast(function(K.cast(x, "float32")), kind)
 
 
 def elu(x: Any, alpha: float = 1.0) -> Any:
@@ -47,7 +57,7 @@ def tanh(x: Any) -> Any:
 
 
 def sigmoid(x: Any) -> Any:
-    return K.sigmoid(x)
+    return _in_float32(K.sigmoid, x)
 
 
 def hard_sigmoid(x: Any) -> Any:

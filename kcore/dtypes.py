@@ -8,6 +8,7 @@ import numpy as np
 from .errors import DTypeError
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
+NARROW_FLOATS = ("float16", "bfloat16")
 INTEGERS = ("uint8", "int8", "uint16", "int16", "uint32", "int32", "uint64", "int64")
 NAMES = ("bool", *INTEGERS, *FLOATS)
 _RANK = {name: rank for rank, name in enumerate(NAMES)}
@@ -34,6 +35,11 @@ def is_float(dtype: str) -> bool:
 
 def is_integer(dtype: str) -> bool:
     return dtype in INTEGERS
+
+
+def at_least_float32(dtype: str) -> str:
+    """float32 for the float types of 16 bits, others as they are: the type for sums, losses and statistics."""
+    return "float32" if dtype in NARROW_FLOATS else dtype
 
 
 def promote(first: str, second: str) -> str:

@@ -10,6 +10,8 @@ import numpy as np
 
 from . import backend as K
 from . import objects
+from .backend.tensor import SymbolicTensor
+from .dtypes import NARROW_FLOATS
 from .errors import ArgumentError, ShapeError
 from .shapes import describe
 
@@ -101,6 +103,23 @@ def as_value(value):
     if isinstance(value, (bool, int, float, list, tuple)):
         return np.asarray(value, K.floatx())
     return value
+
+
+def at_full_precision(value):
+    """Predictions of 16 bits in float32: as they were before they were rounded, where they are symbolic and that can
+    be told (the probabilities of a softmax), so that -log(p) and its gradient 1 / p stay in range."""
+    value = as_value(value)
+    if K.dtype(value) not in NARROW_FLOATS:
+        return value
+    value = before_rounding(value) if isinstance(value, SymbolicTensor) else value
+    return K.cast(value, "float32") if K.dtype(value) in NARROW_FLOATS else value
+
+
+def before_rounding(tensor):
+    """The wider tensor that a symbolic one of 16 bits was cast from, or itself."""
+    node = tensor.node
+    cast = node is not None and node.op.name == "cast" and tensor.dtype in NARROW_FLOATS
+    return node.arguments[0] if cast and node.arguments[0].dtype in ("float32", "float64") else tensor
 
 
 def _pair(y_true, y_pred):
@@ -258,7 +277,8 @@ class Loss:
 
     def __call__(self, y_true, y_pred, sample_weight=None):
         """`sample_weight`: a number, one per sample, or one per value that `call` gives."""
-        return compute_weighted_loss(self.call(y_true, y_pred), sample_weight, self.reduction)
+        values = self.call(y_true, at_full_precision(y_pred))
+        return compute_weighted_loss(values, sample_weight, self.reduction)
 
     def call(self, y_true, y_pred):
         raise NotImplementedError(f"{type(self).__name__} must define call(y_true, y_pred).")

@@ -23,7 +23,7 @@ BORDERS = [
     ("losses", "metrics", "optimizers"),
     ("training", "callbacks", "saving"),
     ("models",),
-    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection", "extending"),  # leaves
+    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection", "extending", "mixed_precision"),
     ("engine", "legacy", "objectives"),  # faces: Keras 2's other module paths
     ("", "cli", "__main__", "authoring"),
 ]

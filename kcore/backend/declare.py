@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Sequence
+from contextvars import ContextVar
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,7 @@ class Dims:
 _KINDS = {"Tensor": "tensor", "Tensors": "list", "Optional": "optional", "Dims": "dims"}
 LEVELS = ("inference", "training", "recurrent", "optional")
 _declared: dict[str, Operation] = {}
+_read_as: ContextVar[str | None] = ContextVar("kcore_read_as", default=None)
 _eager: list[Callable[[Operation, list[Any]], Any]] = []
 
 
@@ -48,6 +50,24 @@ def declared() -> list[Operation]:
 
 def operation(name: str) -> Operation:
     return _declared[name]
+
+
+class reading_as:
+    """Within the block, operations read the variables that follow a policy (`autocast`) in the type `dtype`.
+
+    None: every variable is read as it is kept.
+    """
+
+    __slots__ = ("_dtype", "_token")
+
+    def __init__(self, dtype: str | None) -> None:
+        self._dtype = dtype
+
+    def __enter__(self) -> None:
+        self._token = _read_as.set(self._dtype)
+
+    def __exit__(self, *error: object) -> None:
+        _read_as.reset(self._token)
 
 
 def set_eager_runner(run: Callable[[Operation, list[Any]], Any]) -> None:
@@ -89,6 +109,7 @@ class Operation:
         self.__wrapped__ = meaning
         self.parameters = list(inspect.signature(meaning).parameters.values())
         self.names = tuple(p.name for p in self.parameters)
+        self.reads_as_kept = self.name == "cast"  # where one type is asked for, none is put before it
         self.kinds = tuple(_KINDS.get(_annotation(p), "static") for p in self.parameters)
         self.tensor_positions = [i for i, k in enumerate(self.kinds) if k in ("tensor", "list", "optional")]
         if self.name in _declared:
@@ -196,7 +217,7 @@ class Operation:
                 flat.append(value)
             elif kind == "tensor":
                 raise ArgumentError(f"argument {self.names[position]!r} is None; a tensor is needed")
-        tensors = as_tensors(flat)
+        tensors = as_tensors(flat if self.reads_as_kept else _as_read(flat))
         if self.dtype_rule is not None and tensors:
             wanted = self.dtype_rule.inputs([t.dtype for t in tensors], settings.floatx)
             tensors = [cast_to(t, d) for t, d in zip(tensors, wanted, strict=True)]
@@ -310,6 +331,14 @@ def to_array(value: Any) -> np.ndarray:
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
 
 
+def _as_read(values: list[Any]) -> list[Any]:
+    """Variables that follow a policy in the type in which they are read here (see `reading_as`)."""
+    dtype = _read_as.get()
+    if dtype is None:
+        return values
+    return [cast_to(v, dtype) if isinstance(v, SymbolicTensor) and v.autocast else v for v in values]
+
+
 def as_tensors(values: Sequence[Any]) -> list[SymbolicTensor]:
     """All `values` as tensors; a Python number takes the type of the tensors beside it."""
     others = [v.dtype if isinstance(v, SymbolicTensor) else None for v in values]
@@ -392,6 +421,6 @@ def _known_values(value: SymbolicTensor) -> tuple[int | None, ...]:
 
 __all__ = [
     "Dims", "GraphError", "Operation", "Optional", "Placeholder", "Tensor", "Tensors", "as_dims", "as_tensor",
-    "as_tensors", "cast_to", "composite", "declared", "operation", "primitive", "set_eager_runner", "static_dims",
-    "to_array",
+    "as_tensors", "cast_to", "composite", "declared", "operation", "primitive", "reading_as", "set_eager_runner",
+    "static_dims", "to_array",
 ]  # fmt: skip

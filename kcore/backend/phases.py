@@ -11,7 +11,7 @@ import numpy as np
 
 from ..errors import ArgumentError, ShapeError
 from .control import branch_of
-from .declare import Tensor, as_tensor, composite, operation
+from .declare import Tensor, as_tensor, composite, operation, reading_as
 from .function import Function, numbers_of
 from .gradients import gradients as _gradients
 from .tensor import Constant, Placeholder, SymbolicTensor
@@ -128,14 +128,17 @@ def update(x: Variable, new_x: Any) -> Update:
 
 def update_add(x: Variable, increment: Any) -> Update:
     """`x` grows by `increment` when the program that holds this update has run."""
-    return Update(x, x + increment)
+    with reading_as(None):  # a state keeps its own precision, whatever its layer computes in
+        return Update(x, x + increment)
 
 
 def update_sub(x: Variable, decrement: Any) -> Update:
     """`x` shrinks by `decrement` when the program that holds this update has run."""
-    return Update(x, x - decrement)
+    with reading_as(None):
+        return Update(x, x - decrement)
 
 
 def moving_average_update(x: Variable, value: Any, momentum: Any) -> Update:
     """x * momentum + value * (1 - momentum)."""
-    return Update(x, x * momentum + as_tensor(value) * (1.0 - momentum))
+    with reading_as(None):
+        return Update(x, x * momentum + as_tensor(value) * (1.0 - momentum))

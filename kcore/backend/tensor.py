@@ -72,6 +72,7 @@ class SymbolicTensor:
 
     __array_priority__ = 1000.0  # array * tensor asks the tensor, not NumPy
     sparse: Any = None  # the parts of a sparse tensor, see `sparse`
+    autocast = False  # a weight that is read in its layer's compute type, see `declare.reading_as`
     operators: dict[str, Callable[..., Any]] = {}  # filled in by the modules that declare the operations
 
     def __init__(

@@ -5,18 +5,24 @@ a new graph), and gives the new parameter and the new slots. Formulas are Keras 
 the papers named below in where epsilon stands.
 """
 
+from ..dtypes import Rule, at_least_float32
 from .comparison import where
 from .declare import Tensor, composite
 from .elementwise import abs, maximum, sqrt, square
 
+# all in the type of the first argument, but for 16 bits in float32: the squares of small gradients would be 0
+_step = Rule(
+    lambda dtypes, floatx: [at_least_float32(dtypes[0])] * len(dtypes), lambda dtypes, attributes: dtypes[0]
+)
 
-@composite
+
+@composite(dtype=_step)
 def scaled_to_norm(gradient: Tensor, norm: Tensor, limit: Tensor):
     """`gradient` times limit / norm where `norm`, the length of it and its like, reaches `limit`."""
     return where(norm >= limit, gradient * limit / maximum(norm, limit), gradient)
 
 
-@composite
+@composite(dtype=_step)
 def sgd_update(
     param: Tensor, gradient: Tensor, moment: Tensor, rate: Tensor, momentum: Tensor, nesterov=False
 ):
@@ -27,7 +33,7 @@ def sgd_update(
     return param + velocity, velocity
 
 
-@composite
+@composite(dtype=_step)
 def rmsprop_update(
     param: Tensor, gradient: Tensor, mean_square: Tensor, rate: Tensor, rho: Tensor, epsilon=1e-7
 ):
@@ -36,14 +42,14 @@ def rmsprop_update(
     return param - rate * gradient / (sqrt(mean_square) + epsilon), mean_square
 
 
-@composite
+@composite(dtype=_step)
 def adagrad_update(param: Tensor, gradient: Tensor, total: Tensor, rate: Tensor, epsilon=1e-7):
     """a' = a + g^2; param - rate g / (sqrt(a') + epsilon). J. Duchi et al., 2011."""
     total = total + square(gradient)
     return param - rate * gradient / (sqrt(total) + epsilon), total
 
 
-@composite
+@composite(dtype=_step)
 def adadelta_update(
     param: Tensor,
     gradient: Tensor,
@@ -60,7 +66,7 @@ def adadelta_update(
     return param - rate * step, mean_square, rho * mean_step + (1.0 - rho) * square(step)
 
 
-@composite
+@composite(dtype=_step)
 def adam_update(
     param: Tensor,
     gradient: Tensor,
@@ -80,7 +86,7 @@ def adam_update(
     return param - rate * m / (sqrt(v) + epsilon), m, v
 
 
-@composite
+@composite(dtype=_step)
 def amsgrad_update(
     param: Tensor,
     gradient: Tensor,
@@ -99,7 +105,7 @@ def amsgrad_update(
     return param - rate * m / (sqrt(largest_v) + epsilon), m, v, largest_v
 
 
-@composite
+@composite(dtype=_step)
 def adamax_update(
     param: Tensor,
     gradient: Tensor,
@@ -119,7 +125,7 @@ def adamax_update(
     return param - rate * m / (u + epsilon), m, u
 
 
-@composite
+@composite(dtype=_step)
 def nadam_update(
     param: Tensor,
     gradient: Tensor,

@@ -13,7 +13,7 @@ from ..errors import ShapeError, SymbolicTensorError
 from ..kernel.context import current_device
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
-from .declare import as_tensor, cast_to, to_array
+from .declare import as_tensor, cast_to, reading_as, to_array
 from .tensor import SymbolicTensor, numpy_dtype
 
 _lock = threading.RLock()
@@ -132,10 +132,12 @@ class Variable(SymbolicTensor):
         return on_assign(Update(self, value))
 
     def assign_add(self, value: Any) -> Update:
-        return on_assign(Update(self, self + value))
+        with reading_as(None):
+            return on_assign(Update(self, self + value))
 
     def assign_sub(self, value: Any) -> Update:
-        return on_assign(Update(self, self - value))
+        with reading_as(None):
+            return on_assign(Update(self, self - value))
 
     def eval(self) -> np.ndarray:
         return self.numpy()
@@ -143,6 +145,7 @@ class Variable(SymbolicTensor):
     def __deepcopy__(self, memo: dict[int, Any]) -> Variable:
         made = Variable(self.numpy(), self.dtype, self.name, self.trainable, self.constraint, self.backend)
         made.device = self.device
+        made.autocast = self.autocast
         memo[id(self)] = made
         return made
 

@@ -28,6 +28,8 @@ from ..backend.tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
 from ..backend.variables import Variable
 from ..errors import ArgumentError, DataError, ShapeError, Unsupported
 from ..kernel.context import engine as engine_named
+from ..losses import before_rounding
+from ..models.explaining import told_type
 from ..shapes import describe
 from ..training.compile import ones_for
 from .batches import made_batch, made_targets
@@ -50,6 +52,7 @@ class Row:
     output, gradient: the largest deviation of the layer alone, as a multiple of the tolerance (above 1: it leaves
     it). whole, whole_gradient: the same of its output, and of the loss's gradient with respect to it, in the whole
     model, where deviations of other layers add up.
+    dtypes: the floating types of what goes in and comes out, and in what the engine computes where it is another.
     where: what deviates, such as 'output 0' or 'gradient of dense_1/kernel:0'. reason: why nothing was compared.
     """
 
@@ -62,6 +65,7 @@ class Row:
     whole_gradient: float = 0.0
     where: str = ""
     reason: str = ""
+    dtypes: list[str] = field(default_factory=list)
 
     @property
     def state(self) -> str:
@@ -129,12 +133,14 @@ class Comparison:
     def print(self, console: Any = None) -> None:
         console = console or rich_console.Console(markup=False, highlight=False)
         title = f"{self.model}: deviation from {self.reference}, in tolerances"
-        table = rich_table.Table("layer", "engine", "output", "gradient", "in the whole", "", title=title)
+        table = rich_table.Table(
+            "layer", "engine", "type", "output", "gradient", "in the whole", "", title=title
+        )
         for row in self.rows:
             numbers = [f"{v:.2g}" for v in (row.output, row.gradient)]
             numbers.append(f"{row.whole:.2g} / {row.whole_gradient:.2g}")
             told = f"{row.state}: {row.reason or row.where}" if row.deviates or row.reason else ""
-            table.add_row(f"{row.layer} ({row.kind})", row.engine, *numbers, told)
+            table.add_row(f"{row.layer} ({row.kind})", row.engine, ", ".join(row.dtypes), *numbers, told)
         console.print(table, markup=False)
         for engine, value in self.loss.items():
             console.print(f"loss on {engine}: {value:.8g}", markup=False, highlight=False)
@@ -199,10 +205,12 @@ class _Comparing:
         self.total = total
         self.whole = list(dict.fromkeys(t for c in self.calls for t in c.outputs))
         floating = [t for t in self.whole if dtypes.is_float(t.dtype)]
+        self.kinds = _kinds(self.whole)
         self.slopes = {
             t: g for t, g in zip(floating, gradients(total, floating), strict=True) if g is not None
         }
         points = dict.fromkeys(t for c in self.calls for t in (*c.inputs, *_tensors(c.masks), *c.outputs))
+        points.update(dict.fromkeys(before_rounding(t) for t in self.graph.outputs))
         points.update(dict.fromkeys([total, *self.slopes.values()]))
         self.values = dict(zip(points, self._run(reference, list(points)), strict=True))
         self.loss = float(self.values[total])
@@ -254,6 +262,9 @@ class _Comparing:
             self.fed[head.target] = array[..., None] if array.ndim == len(head.target.shape) - 1 else array
         swap = {**dict(zip(model.inputs, self.graph.inputs, strict=False))}
         swap.update(zip(model.outputs, outputs, strict=True))
+        swap.update(
+            (before_rounding(a), before_rounding(b)) for a, b in zip(model.outputs, outputs, strict=True)
+        )
         swap.update((h.sample_weight, ones_for(h)) for h in compiled.trained)
         (total,) = rebuild([compiled.total_loss], swap)
         extra = [t for t in leaves_of([total]) if isinstance(t, Variable) and t not in self.fed]
@@ -275,15 +286,23 @@ class _Comparing:
             return made, float("nan")
         for row, outputs in zip(made, [*(c.outputs for c in self.calls), [self.total]], strict=True):
             slopes = [self.slopes[t] for t in outputs if t in self.slopes]
-            row.whole = max((self._apart(t, got[t], self.values[t]) for t in outputs), default=0.0)
-            row.whole_gradient = max((self._apart(s, got[s], self.values[s]) for s in slopes), default=0.0)
+            row.whole, row.whole_gradient = (
+                max((self._apart(t, got[t], self.values[t], self.kinds) for t in part), default=0.0)
+                for part in (outputs, slopes)
+            )
         return made, float(got[self.total])
 
-    def _apart(self, tensor: SymbolicTensor, got: np.ndarray, want: np.ndarray) -> float:
-        return apart(got, want, self.tolerance.get(tensor.dtype))
+    def _apart(
+        self, tensor: SymbolicTensor, got: np.ndarray, want: np.ndarray, computed_in: Sequence[str] = ()
+    ) -> float:
+        """computed_in: the types that the value went through; the one of the widest tolerance decides."""
+        if not dtypes.is_float(tensor.dtype):
+            return apart(got, want, None)
+        return apart(got, want, max(self.tolerance[k] for k in (tensor.dtype, *computed_in)))
 
     def _alone(self, engine: Any, call: Call) -> Row:
         row = Row(path_of(call), type(call.layer).__name__, engine.name)
+        row.dtypes = [told_type(engine, k) for k in _kinds([*call.inputs, *call.outputs])]
         if draws_in_a_loop(call.outputs):
             row.reason = "it draws random numbers inside a loop, where each engine draws its own"
             return row
@@ -294,7 +313,8 @@ class _Comparing:
 
     def _loss_alone(self, engine: Any) -> Row:
         row = Row(LOSS, "loss", engine.name)
-        self._compared(engine, row, list(dict.fromkeys(self.graph.outputs)), [self.total])
+        entering = [before_rounding(t) for t in self.graph.outputs]
+        self._compared(engine, row, list(dict.fromkeys(entering)), [self.total])
         return row
 
     def _compared(
@@ -321,9 +341,12 @@ class _Comparing:
         ) as error:  # an engine may fail in any way; which layer makes it fail is what is asked
             row.where, row.reason = "error", f"{type(error).__name__}: {error}"
             return
-        count = len(outputs)
+        count, kinds = len(outputs), _kinds([*entering, *leaving])
         leave = [
-            (self._apart(o, g, w), f"output {i % count}{' beside the gradients' if i >= count else ''}")
+            (
+                self._apart(o, g, w, kinds),
+                f"output {i % count}{' beside the gradients' if i >= count else ''}",
+            )
             for i, (o, g, w) in enumerate(
                 zip(outputs * 2, [*alone[:count], *trained], wanted * 2, strict=False)
             )
@@ -333,7 +356,7 @@ class _Comparing:
             for h, g in zip(holders.values(), alone[count:], strict=True)
         ]
         back = [
-            (self._apart(s, g, w), f"gradient of {n}")
+            (self._apart(s, g, w, kinds), f"gradient of {n}")
             for s, g, w, n in zip(slopes, trained[count:], right, names, strict=True)
         ]
         row.output, row.gradient = (max((d for d, _ in part), default=0.0) for part in (leave, back))
@@ -380,6 +403,11 @@ def apart(got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float] | No
         found = np.where(same, 0.0, np.abs(wide - due) / (relative * np.abs(due) + absolute * scale))
     found = np.where(np.isfinite(found), found, np.inf)
     return float(found.max())
+
+
+def _kinds(tensors: Sequence[SymbolicTensor]) -> list[str]:
+    """The floating types among tensors."""
+    return [k for k in dict.fromkeys(t.dtype for t in tensors) if dtypes.is_float(k)]
 
 
 def _tensors(items: Sequence[Any]) -> list[SymbolicTensor]:

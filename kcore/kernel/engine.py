@@ -29,6 +29,7 @@ class Engine(ABC):
     unsupported: operation name -> reason, for primitives that the engine does not have.
     features: what `can()` answers yes to: "float64", "float16", "bfloat16" (types that it computes with besides
         float32), "empty" (tensors without elements), "compile", "many_steps", "devices".
+    computed_in: type -> the type that the engine computes in instead, where it only keeps the first (or not even that).
     autodiff: True if the engine handles `gradients` instructions itself; False: the core expands them.
     """
 
@@ -37,6 +38,7 @@ class Engine(ABC):
     fused: Mapping[str, Callable[..., Any]] = {}
     unsupported: Mapping[str, str] = {}
     features: frozenset[str] = frozenset()
+    computed_in: Mapping[str, str] = {}
     autodiff: bool = False
 
     # values -----------------------------------------------------------------------------------------------

@@ -12,16 +12,17 @@ import numpy as np
 
 from .. import backend as K
 from .. import constraints, initializers
+from ..backend.declare import cast_to, reading_as
 from ..backend.function import Function
 from ..backend.phases import learning_phase_within
 from ..backend.recording import recorder
 from ..backend.tensor import Placeholder, SymbolicTensor, numpy_dtype
 from ..backend.tensor import within as within_scope
 from ..backend.variables import Update, Variable, as_update
-from ..dtypes import canonical
+from ..dtypes import at_least_float32, canonical, is_float
 from ..errors import ArgumentError, DataError, KcoreError, NotBuilt, ShapeError
 from ..shapes import describe
-from . import allocation
+from . import allocation, policy
 from .naming import name_scope, scope_unless_open, weight_name
 from .spellings import SPELLINGS, read_old_spellings
 
@@ -111,7 +112,7 @@ class Node:
 
 
 _BASE_ARGUMENTS = {
-    "input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype",
+    "input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype", "autocast",
 }  # fmt: skip
 
 
@@ -124,6 +125,7 @@ class Layer:
     """
 
     _names_weights = True  # weights made while it is called bear its name
+    _casts_inputs = True  # floating inputs come in the compute type
     _is_part = True  # set on another layer it is part of it, with its weights; metrics are not
 
     def __init__(self, **kwargs: Any) -> None:
@@ -157,7 +159,8 @@ class Layer:
         elif "input_shape" in kwargs:
             self.batch_input_shape = (kwargs.get("batch_size"), *kwargs["input_shape"])
         dtype = kwargs.get("dtype") or kwargs.get("input_dtype")
-        self.dtype: str = canonical(dtype) if dtype is not None else K.floatx()
+        self._policy, self._policy_told = policy.get(dtype), dtype is not None
+        self.autocast = kwargs.get("autocast", True) is not False
         self._initial_weights = kwargs.get("weights")
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -171,7 +174,7 @@ class Layer:
 
     def __setattr__(self, name: str, value: Any) -> None:
         if not name.startswith("__") and name not in _UNTRACKED and "_tracked" in self.__dict__:
-            for item in _layers_in(value):
+            for item in layers_in(value):
                 if item not in self._tracked and item is not self:
                     self._tracked.append(item)
             if isinstance(value, Variable):
@@ -183,10 +186,71 @@ class Layer:
         lists = (self.__dict__.get("_trainable_weights"), self.__dict__.get("_non_trainable_weights"))
         if None not in lists and not any(variable is w for ws in lists for w in ws):
             lists[0 if variable.trainable else 1].append(variable)
+            variable.autocast = is_float(variable.dtype)
 
     @property
     def _sublayers(self) -> list[Layer]:
         return self._tracked
+
+    # types --------------------------------------------------------------------------------------------------
+    @property
+    def dtype_policy(self) -> policy.Policy:
+        """In what types it computes and keeps its weights."""
+        return self._policy
+
+    @property
+    def compute_dtype(self) -> str:
+        """The type in which `call` gets floating inputs and reads weights."""
+        return self._policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """The type in which weights are kept."""
+        return self._policy.variable_dtype
+
+    @property
+    def dtype(self) -> str:
+        """The same as `variable_dtype`."""
+        return self._policy.variable_dtype
+
+    @dtype.setter
+    def dtype(self, value: Any) -> None:
+        self._policy = policy.get(value)
+
+    def _take_policy(self, given: policy.Policy) -> None:
+        """Has the policy of the model around it, unless it was told one, or is built already."""
+        if not self._policy_told and not self.built:
+            self._policy = given
+            for layer in self._parts_to_type:
+                layer._take_policy(given)
+
+    @property
+    def _parts_to_type(self) -> list[Layer]:
+        return self._sublayers
+
+    @property
+    def _entry_dtype(self) -> str:
+        """The type of an input that is made for it: whole numbers, where it takes any, are not to be rounded."""
+        kind = self.variable_dtype
+        return kind if self._casts_inputs else at_least_float32(kind)
+
+    def _computing(self) -> reading_as:
+        """Within the block its weights are read in the compute type."""
+        return reading_as(self.compute_dtype if self.autocast and self._policy.is_mixed else None)
+
+    def _in_compute_type(self, values: Any) -> Any:
+        """Floating tensors in the compute type, alone or in a list; all else as it is."""
+        kind = self.compute_dtype
+        if not (self.autocast and self._casts_inputs and is_float(kind)):
+            return values
+        if isinstance(values, (list, tuple)):
+            return type(values)(_floating_as(x, kind) for x in values)
+        return _floating_as(values, kind)
+
+    def _call_as_part(self, inputs: Any, *arguments: Any, **keywords: Any) -> Any:
+        """`call` for a layer around this one, in this one's types."""
+        with self._computing():
+            return self.call(self._in_compute_type(inputs), *arguments, **keywords)
 
     # weights ------------------------------------------------------------------------------------------------
     @property
@@ -234,12 +298,17 @@ class Layer:
         regularizer: Any = None,
         trainable: bool = True,
         constraint: Any = None,
+        autocast: bool = True,
     ) -> Variable:
-        """A new weight; `initializer` may be a name, an initializer, or a function of the shape."""
+        """A new weight; `initializer` may be a name, an initializer, or a function of the shape.
+
+        It is kept in `dtype`, by default the policy's variable type. Within `call` a floating one is read in the
+        compute type, unless `autocast` is False.
+        """
         if isinstance(name, (tuple, list)):  # add_weight(shape, ...), as tf.keras users write it
             name, shape = shape if isinstance(shape, str) else None, name
         shape = () if shape is None else tuple(shape)
-        dtype = canonical(dtype) if dtype is not None else self.dtype
+        dtype = canonical(dtype) if dtype is not None else self.variable_dtype
         if isinstance(initializer, (int, float)):
             initializer = initializers.Constant(initializer)
         make = initializers.get("glorot_uniform" if initializer is None else initializer)
@@ -255,8 +324,9 @@ class Layer:
             value, dtype, weight_name(self.name, name or "weight"), trainable, constraints.get(constraint),
             copy=waiting is None,
         )  # fmt: skip
+        weight.autocast = autocast and is_float(dtype)
         if regularizer is not None:
-            self.add_loss(lambda: regularizer(weight))
+            self.add_loss(lambda: _penalty(regularizer, weight))
         (self._trainable_weights if trainable else self._non_trainable_weights).append(weight)
         return weight
 
@@ -311,6 +381,7 @@ class Layer:
             tracing.losses.extend(made)
             items = [item for item in to_list(items) if not isinstance(item, SymbolicTensor)]
         on = None if inputs is None else [x for x in to_list(inputs) if isinstance(x, SymbolicTensor)]
+        on = None if on is None else [source for x in on for source in _before_casts(x)]
         self._entries[kind].extend((item, on) for item in to_list(items))
 
     def add_metric(self, value: Any, name: str | None = None) -> None:
@@ -375,7 +446,9 @@ class Layer:
         shapes = input_shape if is_shape_list(input_shape) else [input_shape]
         if not self.built:
             self._build(shapes)
-        outputs = to_list(self.call(unpack([K.placeholder(tuple(s)) for s in shapes])))
+        kind = self._entry_dtype if is_float(self._entry_dtype) else None
+        holders = [K.placeholder(tuple(s), dtype=kind) for s in shapes]
+        outputs = to_list(self._call_as_part(unpack(holders)))
         return unpack([K.int_shape(o) for o in outputs])
 
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
@@ -426,6 +499,8 @@ class Layer:
             return self._run_in_scope(inputs, masks, kwargs)
 
     def _run_in_scope(self, inputs: Any, masks: Any, kwargs: dict[str, Any]) -> tuple[Any, Any, Any]:
+        from_outside = to_list(inputs)
+        inputs = self._in_compute_type(inputs)
         values = to_list(inputs)
         given = dict(kwargs)
         takes = _parameters(type(self).call)
@@ -445,7 +520,7 @@ class Layer:
         if tracing is not None:
             tracing.note_call(self, inputs, masks, outputs, masks_out)
         if self.activity_regularizer is not None:
-            self.add_loss([self.activity_regularizer(o) for o in listed], values)
+            self.add_loss([self.activity_regularizer(_widened(o)) for o in listed], from_outside)
         return outputs, masks, masks_out
 
     def _called(self, inputs: Any, arguments: dict[str, Any]) -> Any:
@@ -457,9 +532,9 @@ class Layer:
                     return self._called(inputs, arguments)
         tracing = recorder()
         if tracing is None:
-            with self._named_in_errors():
+            with self._named_in_errors(), self._computing():
                 return self.call(inputs, **arguments)
-        with tracing.within(self), self._named_in_errors():
+        with tracing.within(self), self._named_in_errors(), self._computing():
             outputs = self.call(inputs, **arguments)
         tracing.called.extend((self, t) for t in to_list(outputs) if isinstance(t, SymbolicTensor))
         return outputs
@@ -516,7 +591,8 @@ class Layer:
         )
         function = self._array_functions.get(key)
         if function is None:
-            holders = [_placeholder_for(a) for a in arrays]
+            kind = self._entry_dtype if is_float(self._entry_dtype) else K.floatx()
+            holders = [_placeholder_for(a, kind) for a in arrays]
             outputs, _, _ = self._apply(holders if several else holders[0], kwargs)
             function = Function(holders, outputs, name=self.name, backend=getattr(self, "backend", None))
             self._array_functions[key] = function
@@ -615,7 +691,9 @@ class Layer:
         config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
-        config["dtype"] = self.dtype
+        config["dtype"] = policy.serialize(self._policy)
+        if not self.autocast:
+            config["autocast"] = False
         return config
 
     @classmethod
@@ -643,7 +721,7 @@ def _masked(outputs: Any, masks: Any) -> Any:
 _UNTRACKED = {"_tracked", "_inbound_nodes", "_outbound_nodes", "_array_functions", "_entries"}
 
 
-def _layers_in(value: Any) -> list[Layer]:
+def layers_in(value: Any) -> list[Layer]:
     if isinstance(value, Layer):
         value = [value]
     elif isinstance(value, dict):
@@ -651,6 +729,31 @@ def _layers_in(value: Any) -> list[Layer]:
     elif not isinstance(value, (list, tuple)):
         return []
     return [v for v in value if isinstance(v, Layer) and v._is_part]
+
+
+def _floating_as(x: Any, dtype: str) -> Any:
+    if isinstance(x, SymbolicTensor) and x.dtype != dtype and is_float(x.dtype):
+        return cast_to(x, dtype)
+    return x
+
+
+def _before_casts(tensor: Any) -> list[Any]:
+    """A tensor and those that it was cast from: `call` gets inputs cast, and others ask by what came in."""
+    found = [tensor]
+    while found[-1].node is not None and found[-1].node.op.name == "cast":
+        found.append(found[-1].node.arguments[0])
+    return found
+
+
+def _widened(tensor: Any) -> Any:
+    """A tensor of 16 bits in float32, so that sums over it stay in range."""
+    return cast_to(tensor, at_least_float32(tensor.dtype))
+
+
+def _penalty(regularizer: Callable[..., Any], weight: Variable) -> Any:
+    """In the weight's own type, also where it is asked for within a `call`."""
+    with reading_as(None):
+        return regularizer(weight)
 
 
 def _made(item: Any) -> Any:
@@ -682,11 +785,12 @@ def _parameters(function: Callable[..., Any]) -> set[str]:
         return set()
 
 
-def _placeholder_for(array: Any) -> Placeholder:
+def _placeholder_for(array: Any, floating: str) -> Placeholder:
+    """`floating`: the type for numbers that come as NumPy makes them, in float64."""
     shape = tuple(array.shape)
     dtype = canonical(getattr(array.dtype, "name", array.dtype))
-    if dtype == "float64" and K.floatx() != "float64":
-        dtype = K.floatx()
+    if dtype == "float64":
+        dtype = floating
     return K.placeholder((None, *shape[1:]) if shape else shape, dtype=dtype)
 
 
@@ -711,7 +815,8 @@ class InputLayer(Layer):
     ) -> None:
         if not name:
             name = f"input_{K.get_uid('input')}"
-        super().__init__(dtype=dtype if input_tensor is None else input_tensor.dtype, name=name)
+        dtype = input_tensor.dtype if input_tensor is not None else dtype
+        super().__init__(dtype=policy.input_dtype() if dtype is None else dtype, name=name)
         if input_tensor is not None:
             batch_input_shape = K.int_shape(input_tensor)
         elif batch_input_shape is None:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from .. import backend as K
-from .. import constraints, initializers, regularizers
+from .. import constraints, dtypes, initializers, regularizers
+from ..backend.declare import cast_to, reading_as
 from ..errors import ShapeError
 from ..shapes import describe
 from .base import Layer, to_list
@@ -14,6 +15,8 @@ class Embedding(Layer):
 
     Weight: embeddings (input_dim, output_dim). With `mask_zero`, steps holding 0 are masked.
     """
+
+    _casts_inputs = False  # they are places in the table, in 16 bits not all could be told
 
     def __init__(
         self, input_dim, output_dim, embeddings_initializer="uniform", embeddings_regularizer=None,
@@ -40,7 +43,7 @@ class Embedding(Layer):
     def build(self, input_shape):
         self.embeddings = self.add_weight(
             "embeddings", (self.input_dim, self.output_dim), initializer=self.embeddings_initializer,
-            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint, dtype=self.dtype,
+            regularizer=self.embeddings_regularizer, constraint=self.embeddings_constraint,
         )  # fmt: skip
         self.built = True
 
@@ -66,7 +69,9 @@ class Embedding(Layer):
         self.compute_output_shape(K.int_shape(inputs))  # says so if the length is not as told
         if K.dtype(inputs) not in ("int32", "int64"):
             inputs = K.cast(inputs, "int32")
-        return K.gather(self.embeddings, inputs)
+        with reading_as(None):  # the rows are cast, not the whole table
+            rows = K.gather(self.embeddings, inputs)
+        return cast_to(rows, self.compute_dtype) if dtypes.is_float(self.compute_dtype) else rows
 
     def get_config(self):
         return {

@@ -91,7 +91,7 @@ class Recurrent(Layer):
         if shape[0] is None:
             raise ArgumentError(f"{self._told()} is stateful: give it a fixed batch by batch_input_shape.")
         if self.states[0] is None:
-            self.states = [K.zeros((shape[0], self.units)) for _ in self.states]
+            self.states = [K.zeros((shape[0], self.units), dtype=self.compute_dtype) for _ in self.states]
         given = [K.get_value(s) * 0 for s in self.states] if states is None else to_list(states)
         K.batch_set_value(list(zip(self.states, given, strict=True)))
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from .. import backend as K
 from .. import constraints, initializers, regularizers
+from ..backend.declare import cast_to, reading_as
+from ..dtypes import at_least_float32
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
 from .base import InputSpec, Layer
@@ -73,6 +75,11 @@ class BatchNormalization(Layer):
         self.built = True
 
     def call(self, inputs, training=None):
+        kind = K.dtype(inputs)
+        with reading_as(None):  # statistics of 16 bits would be too coarse
+            return cast_to(self._normed(cast_to(inputs, at_least_float32(kind)), training), kind)
+
+    def _normed(self, inputs, training):
         axis = self.axis % K.ndim(inputs)
 
         def inference():

@@ -24,6 +24,8 @@ from .recurrent_cells import (
     _CuDNNLSTMCell,
     _GatedCell,
     build_cell,
+    computing,
+    in_type_of,
     output_size,
     state_sizes,
     takes,
@@ -172,6 +174,12 @@ class RNN(Layer):
         if isinstance(inputs, (list, tuple)):
             inputs, initial_state, constants = split_inputs(inputs, None, None, self._num_constants)
         mask = mask[0] if isinstance(mask, (list, tuple)) else mask
+        tensors = (in_type_of(self.cell, x) for x in (inputs, initial_state, constants))
+        with computing(self.cell):
+            return self._run_cell(*tensors, mask, training)
+
+    def _run_cell(self, inputs, initial_state, constants, mask, training):
+        """All steps, in the cell's types."""
         given = initial_state is not None
         if not given:
             initial_state = self.states if self.stateful else self.get_initial_state(inputs)
@@ -254,8 +262,9 @@ class RNN(Layer):
             )
         shapes = self._state_shapes(shape)
         if self._states is None:
+            kind = getattr(self.cell, "compute_dtype", self.compute_dtype)
             self._states = [
-                K.variable(np.zeros(s), dtype=self.dtype, name=f"{self.name}/state_{i}:0")
+                K.variable(np.zeros(s), dtype=kind, name=f"{self.name}/state_{i}:0")
                 for i, s in enumerate(shapes)
             ]
         values = [np.zeros(s) for s in shapes] if states is None else to_list(states)
@@ -319,7 +328,8 @@ class _OwnCellRNN(RNN):
             setattr(cls, name, property(attrgetter(f"cell.{name}")))
 
     def __init__(self, given, **kwargs):
-        cell = self.cell_class(**self._cell_arguments(given), dtype=kwargs.get("dtype"))
+        types = {k: kwargs[k] for k in ("dtype", "autocast") if k in kwargs}
+        cell = self.cell_class(**self._cell_arguments(given), **types)
         flags = ("return_sequences", "return_state", "go_backwards", "stateful", "unroll")
         super().__init__(cell, **picked([f for f in flags if f in given], given), **kwargs)
         self.activity_regularizer = regularizers.get(given["activity_regularizer"])

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 import numpy as np
 
 from .. import activations, objects
@@ -99,7 +101,7 @@ class _GatedCell(Layer):
     def _draw(self, rate, batch, size, training):
         if not 0.0 < rate < 1.0:
             return None
-        ones = K.ones([batch, size], dtype=self.dtype)
+        ones = K.ones([batch, size], dtype=self.compute_dtype)
         count = self.gates if self.implementation == 1 else 1
         return [
             K.in_train_phase(lambda: K.dropout(ones, rate), ones, training=training) for _ in range(count)
@@ -322,10 +324,11 @@ class _StoredLikeCuDNN:
         super().build(input_shape)
         self.stored = (self.kernel, self.recurrent_kernel, self.bias)
         kernel, recurrent, bias = self.stored
-        self.kernel = _stored_gates(kernel, self.gates, self.units, True)
-        self.recurrent_kernel = _stored_gates(recurrent, self.gates, self.units, False)
-        halves = K.reshape(bias, (2, self.gates * self.units))
-        self.bias = halves if self.gates == 3 else halves[0] + halves[1]
+        with self._computing():
+            self.kernel = _stored_gates(kernel, self.gates, self.units, True)
+            self.recurrent_kernel = _stored_gates(recurrent, self.gates, self.units, False)
+            halves = K.reshape(bias, (2, self.gates * self.units))
+            self.bias = halves if self.gates == 3 else halves[0] + halves[1]
 
     def _bias_shape(self):
         return (2 * self.gates * self.units,)
@@ -418,7 +421,9 @@ class StackedRNNCells(Layer):
             given = {"training": training} if takes(cell, "training") else {}
             if constants is not None and takes(cell, "constants"):
                 given["constants"] = constants
-            inputs, own[id(cell)] = cell.call(inputs, own[id(cell)], **given)
+            with computing(cell):
+                inputs, *own[id(cell)] = in_type_of(cell, [inputs, *own[id(cell)]])
+                inputs, own[id(cell)] = cell.call(inputs, own[id(cell)], **given)
         return inputs, [state for cell in self._in_state_order() for state in own[id(cell)]]
 
     def get_config(self):
@@ -429,6 +434,16 @@ class StackedRNNCells(Layer):
         config = dict(config)
         cells = [objects.deserialize("layers", cell, custom_objects) for cell in config.pop("cells")]
         return cls(cells, **config)
+
+
+def computing(cell):
+    """Within the block the weights of a cell are read in its compute type. A cell need not be a layer."""
+    return cell._computing() if isinstance(cell, Layer) else nullcontext()
+
+
+def in_type_of(cell, tensors):
+    """Floating tensors in the compute type of a cell that is a layer; None as it is."""
+    return cell._in_compute_type(tensors) if isinstance(cell, Layer) and tensors is not None else tensors
 
 
 def takes(cell, argument):

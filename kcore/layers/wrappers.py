@@ -91,7 +91,7 @@ class TimeDistributed(Wrapper):
             given["mask"] = inner_mask
         inner = steps_as_samples(inputs)
         self.layer._check_inputs([inner])
-        output = self.layer.call(inner, **given)
+        output = self.layer._call_as_part(inner, **given)
         return samples_as_steps(output, inputs)
 
     def compute_mask(self, inputs, mask=None):
@@ -131,7 +131,16 @@ def _copied(layer, config):
         classes[type(item).__name__] = type(item)
         inside.extend(item._sublayers)
     with objects.CustomObjectScope(classes):
-        return type(layer).from_config(config)
+        made = type(layer).from_config(config)
+    _told_as(layer, made)
+    return made
+
+
+def _told_as(layer, copy):
+    """A config always tells a type: whether the copy was given one is as with the layer itself."""
+    copy._policy_told = layer._policy_told
+    for inner, other in zip(layer._sublayers, copy._sublayers, strict=False):
+        _told_as(inner, other)
 
 
 class Bidirectional(Wrapper):
@@ -165,6 +174,10 @@ class Bidirectional(Wrapper):
     @property
     def _both(self):
         return self.forward_layer, self.backward_layer
+
+    @property
+    def _parts_to_type(self):
+        return [self.layer, *self._both]  # the first is told in the config
 
     def get_weights(self):
         return [w for layer in self._both for w in layer.get_weights()]
@@ -242,7 +255,7 @@ class Bidirectional(Wrapper):
                 given["training"] = training
             if constants is not None:
                 given["constants"] = constants
-            output, *last = to_list(layer.call(inputs, **given))
+            output, *last = to_list(layer._call_as_part(inputs, **given))
             outputs.append(output)
             states.extend(last)
         if self.return_sequences:

@@ -11,8 +11,10 @@ from ..backend.graph import rebuild
 from ..backend.recording import record, recorder
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import as_update
+from ..dtypes import at_least_float32
 from ..errors import ArgumentError
 from ..layers.base import Layer
+from ..layers.policy import global_policy
 from ..losses import (
     as_value,
     broadcast_weights,
@@ -103,6 +105,8 @@ class Metric(Layer):
         if name is None:
             prefix = _snake_case(type(self).__name__)
             name = f"{prefix}_{K.get_uid(prefix)}"
+        if dtype is None:  # sums over many batches: in 16 bits they would stand still
+            dtype = at_least_float32(global_policy().variable_dtype)
         super().__init__(name=name, dtype=dtype)
         self.stateful = self.built = True
         self._written: list = []  # by the calls on symbolic tensors

@@ -3,6 +3,7 @@
 import numpy as np
 
 from .. import backend as K
+from ..dtypes import at_least_float32
 from ..errors import ArgumentError
 from ..losses import as_value, broadcast_weights, squeeze_or_expand_dimensions
 from .base import Metric, safe_divide
@@ -33,10 +34,15 @@ def _checked(thresholds, default):
     return [float(t) for t in found]
 
 
+def _kind():
+    """The type in which is counted."""
+    return at_least_float32(K.floatx())
+
+
 def count_updates(variables, y_true, y_pred, thresholds, top_k=None, class_id=None, sample_weight=None):
     """Updates that add a batch's counts to `variables`: {name in COUNTS: variable (thresholds,)}."""
-    y_pred = K.cast(as_value(y_pred), K.floatx())
-    y_true = K.cast(as_value(y_true), K.floatx())
+    y_pred = K.cast(as_value(y_pred), _kind())
+    y_true = K.cast(as_value(y_true), _kind())
     y_pred, y_true, _ = squeeze_or_expand_dimensions(y_pred, y_true)
     if top_k is not None:
         y_pred = _only_top_k(y_pred, top_k)
@@ -44,12 +50,12 @@ def count_updates(variables, y_true, y_pred, thresholds, top_k=None, class_id=No
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
     weights = None
     if sample_weight is not None:
-        weights = K.cast(as_value(sample_weight), K.floatx())
+        weights = K.cast(as_value(sample_weight), _kind())
         y_pred, y_true, weights = squeeze_or_expand_dimensions(y_pred, y_true, weights)
         weights = K.reshape(broadcast_weights(y_pred, weights), (1, -1))
-    limits = K.constant(np.reshape(thresholds, (-1, 1)))
-    predicted = K.cast(K.greater(K.reshape(y_pred, (1, -1)), limits), K.floatx())  # (thresholds, values)
-    wanted = K.cast(K.not_equal(K.reshape(y_true, (1, -1)), 0.0), K.floatx())  # (1, values)
+    limits = K.constant(np.reshape(thresholds, (-1, 1)), dtype=_kind())
+    predicted = K.cast(K.greater(K.reshape(y_pred, (1, -1)), limits), _kind())  # (thresholds, values)
+    wanted = K.cast(K.not_equal(K.reshape(y_true, (1, -1)), 0.0), _kind())  # (1, values)
     return [
         K.update_add(variable, _counted(COUNTS[name], wanted, predicted, weights))
         for name, variable in variables.items()
@@ -69,9 +75,9 @@ def _only_top_k(x, k):
     """
     classes = K.int_shape(x)[-1]
     mine, other = K.expand_dims(x, -1), K.expand_dims(x, -2)
-    earlier = K.constant(np.tri(classes, k=-1))  # earlier[i, j] = 1 where j < i
-    before = K.cast(K.greater(other, mine), K.floatx()) + K.cast(K.equal(other, mine), K.floatx()) * earlier
-    kept = K.cast(K.less(K.sum(before, axis=-1), float(k)), K.floatx())
+    earlier = K.constant(np.tri(classes, k=-1), dtype=_kind())  # earlier[i, j] = 1 where j < i
+    before = K.cast(K.greater(other, mine), _kind()) + K.cast(K.equal(other, mine), _kind()) * earlier
+    kept = K.cast(K.less(K.sum(before, axis=-1), float(k)), _kind())
     return x * kept + NEVER * (1.0 - kept)
 
 
@@ -286,7 +292,7 @@ class AUC(_Counting):
         gained = tp[:-1] - tp[1:]
         slope = safe_divide(gained, K.maximum(positives[:-1] - positives[1:], 0.0))
         intercept = tp[1:] - slope * positives[1:]
-        both = K.cast(K.greater(K.minimum(positives[:-1], positives[1:]), 0.0), K.floatx())
+        both = K.cast(K.greater(K.minimum(positives[:-1], positives[1:]), 0.0), _kind())
         ratio = safe_divide(positives[:-1], positives[1:]) * both + (1.0 - both)
         areas = slope * (gained + intercept * K.log(ratio))
         return K.sum(safe_divide(areas, K.maximum(tp[1:] + self.false_negatives[1:], 0.0)))
@@ -332,14 +338,14 @@ class MeanIoU(Metric):
         wanted = K.one_hot(K.cast(K.flatten(as_value(y_true)), "int32"), self.num_classes)
         found = K.one_hot(K.cast(K.flatten(as_value(y_pred)), "int32"), self.num_classes)
         if sample_weight is not None:
-            weights = K.cast(as_value(sample_weight), K.floatx())
+            weights = K.cast(as_value(sample_weight), _kind())
             wanted = wanted * K.reshape(weights, (-1, 1))
         return [K.update_add(self.total_cm, K.dot(K.transpose(wanted), found))]
 
     def result(self):
-        diagonal = K.sum(self.total_cm * np.eye(self.num_classes, dtype=K.floatx()), axis=0)
+        diagonal = K.sum(self.total_cm * np.eye(self.num_classes, dtype=_kind()), axis=0)
         union = K.sum(self.total_cm, axis=0) + K.sum(self.total_cm, axis=1) - diagonal
-        met = K.cast(K.not_equal(union, 0.0), K.floatx())
+        met = K.cast(K.not_equal(union, 0.0), _kind())
         return safe_divide(K.sum(safe_divide(diagonal, union)), K.sum(met))
 
     def get_config(self):

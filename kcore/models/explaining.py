@@ -26,7 +26,8 @@ OUTSIDE = "(outside the layers)"
 class Account:
     """How one layer runs.
 
-    dtypes: the floating types of what it computes. layouts: the order of the axes of images, where it has any.
+    dtypes: the floating types of what it computes, such as 'float16 (in float32)' where the engine only keeps it.
+    layouts: the order of the axes of images, where it has any.
     fused: composites that the engine runs as one operation, with their numbers. primitives: the same of the
     operations that every engine has. composed: composites that run as the operations of their definition, and why.
     backward: how many of the operations belong to its gradient. transposes: how many times a tensor is laid out in
@@ -130,7 +131,7 @@ def explain(model: Any, training: bool | None = None) -> Explanation:
     accounts[OUTSIDE] = Account(OUTSIDE, "", engine.name, device)
     for instruction, execution in zip(program.instructions, engine.executions(program), strict=True):
         account = accounts[_owner(instruction.scope, layers, model.name)]
-        _add(account, program, instruction, execution)
+        _add(account, engine, program, instruction, execution)
     for item in opened:
         _compose(accounts[_owner(item.scope, layers, model.name)], item)
     return Explanation(model.name, program.name, list(accounts.values()))
@@ -154,14 +155,22 @@ def _owner(scope: str, layers: dict[str, str], model: str) -> str:
     return path or OUTSIDE
 
 
-def _add(account: Account, program: FlatProgram, instruction: Instruction, execution: Execution) -> None:
+def told_type(engine: Any, dtype: str) -> str:
+    """A type by name, and the one that the engine computes in where that is another: 'float16 (in float32)'."""
+    inside = engine.computed_in.get(dtype, dtype)
+    return dtype if inside == dtype else f"{dtype} (in {inside})"
+
+
+def _add(
+    account: Account, engine: Any, program: FlatProgram, instruction: Instruction, execution: Execution
+) -> None:
     backward = instruction.scope.startswith(GRADIENT)
     for name in _names(instruction):
         table = account.primitives if name in _primitives() else account.fused
         table[name] += 1
         account.backward += backward
     kinds = [program.specs[slot].dtype for slot in instruction.outputs]
-    _add_new(account.dtypes, (k for k in kinds if dtypes.is_float(k)))
+    _add_new(account.dtypes, (told_type(engine, k) for k in kinds if dtypes.is_float(k)))
     _add_new(account.layouts, (part for part in execution.layout.split(", ") if part))
     account.transposes += execution.transposes
 

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from .. import objects
+from .. import dtypes, objects
+from ..backend.declare import cast_to
 from ..backend.graph import inputs_of, nodes_between
 from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor
@@ -18,7 +19,7 @@ from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
 from ..kernel.context import current_device, current_engine_name, engine
 from ..kernel.registry import backends
-from ..layers.base import InputLayer, Layer, Node, to_list, unpack
+from ..layers.base import InputLayer, Layer, Node, layers_in, to_list, unpack
 from ..shapes import describe
 from .explaining import Explanation, explain
 from .summary import print_summary
@@ -30,6 +31,7 @@ class Network(Layer):
     `backend`: the name of the engine to which it is bound.
     """
 
+    _casts_inputs = False  # its layers do
     _names_weights = False  # its layers' names say enough, wherever it stands
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -52,11 +54,27 @@ class Network(Layer):
         self.input_names: list[str] = []
         self.output_names: list[str] = []
         self._is_graph = inputs is not None or outputs is not None
+        if self._is_graph and self._policy_told:
+            raise ArgumentError(
+                f"model {self.name!r}: dtype={kwargs['dtype']!r}, but its layers are made already. Make them within "
+                "mixed_precision.policy_scope(...), or give each its dtype."
+            )
         self._graph_nodes: list[Node] = []
         if self._is_graph:
             if inputs is None or outputs is None:
                 raise ArgumentError("a model needs both inputs and outputs.")
             self._init_graph(inputs, outputs)
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if self.__dict__.get("_policy_told"):
+            for layer in layers_in(value):
+                layer._take_policy(self._policy)
+        super().__setattr__(name, value)
+
+    @property
+    def _entry_dtype(self) -> str:
+        kinds = [x.dtype for x in self.inputs if dtypes.is_float(x.dtype)]
+        return dtypes.promote_all(kinds) if kinds else super()._entry_dtype
 
     # the engine ---------------------------------------------------------------------------------------------
     @property
@@ -200,6 +218,8 @@ class Network(Layer):
         given = masks or [getattr(x, "_keras_mask", None) for x in inputs]
         for own, x, mask in zip(self.inputs, inputs, given, strict=True):
             _check_fits(self.name, own, x)
+            if dtypes.is_float(own.dtype) and dtypes.is_float(x.dtype):
+                x = cast_to(x, own.dtype)
             table[own] = (x, mask)
         for node in self._graph_nodes:
             if all(x in table for x in node.output_tensors):

@@ -36,6 +36,8 @@ class Sequential(Model):
         if not isinstance(layer, Layer):
             raise TypeError(f"Sequential.add() takes a layer; {layer!r} was given.")
         self.__dict__.setdefault("_stack", [])
+        if self._policy_told:
+            layer._take_policy(self._policy)
         if self._entry is None and not self._stack:
             if isinstance(layer, InputLayer):
                 self._entry = layer._inbound_nodes[0].output_tensors[0]
@@ -82,7 +84,8 @@ class Sequential(Model):
                 f"model {self.name!r} does not know its input's shape: build(input_shape=(None, ...))."
             )
         self._build_input_shape = tuple(input_shape)
-        self._start_from(Input(batch_shape=as_shape(input_shape)))
+        kind = self._policy.variable_dtype if self._policy_told else None
+        self._start_from(Input(batch_shape=as_shape(input_shape), dtype=kind))
 
     def _start_from(self, entry: Any) -> None:
         layers, self._stack = self._stack, []
@@ -143,4 +146,4 @@ def _entry_of(layer: Layer) -> Any:
         first = first.layers[0]
     if not hasattr(first, "batch_input_shape"):
         return None
-    return Input(batch_shape=first.batch_input_shape, dtype=first.dtype, name=f"{layer.name}_input")
+    return Input(batch_shape=first.batch_input_shape, dtype=first._entry_dtype, name=f"{layer.name}_input")

@@ -16,7 +16,7 @@ from .schedules import (
     PiecewiseConstantDecay,
     PolynomialDecay,
 )
-from .wrapping import ExponentialMovingAverage, GradientAccumulation, LossScaleOptimizer
+from .wrapping import ExponentialMovingAverage, GradientAccumulation, LossScaleOptimizer, scaling_loss
 
 sgd, rmsprop, adagrad, adadelta = SGD, RMSprop, Adagrad, Adadelta
 adam, adamax, nadam, adamw = Adam, Adamax, Nadam, AdamW

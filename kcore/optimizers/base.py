@@ -10,6 +10,7 @@ from ..backend.recording import paused, record
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Variable, as_update
 from ..errors import ArgumentError, GraphError, ShapeError, UnknownArgument
+from ..layers.policy import number_dtype
 from ..shapes import describe
 from .lookups import Uses, lookups
 from .schedules import LearningRateSchedule, rate_from, serialize_rate
@@ -72,13 +73,15 @@ class Optimizer:
         if number and isinstance(held, Variable):
             K.set_value(held, value)
         else:
-            self._learning_rate = K.variable(value, name="learning_rate") if number else rate_from(value)
+            self._learning_rate = (
+                K.variable(value, number_dtype(), name="learning_rate") if number else rate_from(value)
+            )
 
     lr = learning_rate
 
     def current_rate(self):
         """The learning rate of the step to come, symbolic: schedule and `decay` taken into account."""
-        step = K.cast(self.iterations, K.floatx()) if hasattr(self, "iterations") else 0.0
+        step = K.cast(self.iterations, number_dtype()) if hasattr(self, "iterations") else 0.0
         rate = self.learning_rate
         if isinstance(rate, LearningRateSchedule):
             rate = rate(step)
@@ -241,7 +244,7 @@ class SlotOptimizer(Optimizer):
         self.iterations.trainable = False
         self.learning_rate = learning_rate
         self.initial_decay = decay
-        self.decay = K.variable(decay, name="decay")
+        self.decay = K.variable(decay, number_dtype(), name="decay")
         self.epsilon = K.epsilon() if epsilon is None else epsilon
 
     def numbers(self):

@@ -3,6 +3,7 @@
 from .. import backend as K
 from ..backend.declare import operation
 from ..errors import ArgumentError
+from ..layers.policy import number_dtype
 from .base import SlotOptimizer, number
 
 
@@ -15,7 +16,7 @@ class SGD(SlotOptimizer):
         if "epsilon" in kwargs:
             raise ArgumentError("SGD has no argument 'epsilon'.")
         super().__init__(kwargs.pop("lr", learning_rate), **kwargs)
-        self.momentum = K.variable(momentum, name="momentum")
+        self.momentum = K.variable(momentum, number_dtype(), name="momentum")
         self.nesterov = nesterov
 
     def step(self, param, gradient, moment, rate):

@@ -10,6 +10,7 @@ from .. import backend as K
 from .. import objects
 from ..backend.declare import operation
 from ..backend.variables import as_update
+from ..dtypes import promote
 from ..errors import ArgumentError
 from .base import Optimizer, number, variable_beside
 
@@ -193,13 +194,36 @@ class LossScaleOptimizer(OptimizerWrapper):
         self.scale.trainable = False
         self.good_steps = _counter("steps_since_change")
 
+    # for steps of one's own -----------------------------------------------------------------------------------
+    def get_scaled_loss(self, loss):
+        """The loss times the scale, whose gradients are then not too small for float16."""
+        return K.cast(loss, promote(K.dtype(loss), "float32")) * self.scale
+
+    scale_loss = get_scaled_loss  # Keras 3's name
+
+    def get_unscaled_gradients(self, grads):
+        """Gradients of the scaled loss as those of the loss itself; what `apply_gradients` takes."""
+        return [None if g is None else self._unscaled(g, K.dtype(g)) for g in grads]
+
+    def _unscaled(self, gradient, dtype):
+        return K.cast(K.cast(gradient, promote(dtype, "float32")) / self.scale, dtype)
+
+    def minimize(self, loss, var_list):
+        """As every optimizer's, the loss scaled."""
+        loss = loss() if callable(loss) else loss
+        params = list(var_list() if callable(var_list) else var_list)
+        gradients = K.gradients(self.get_scaled_loss(loss), params)
+        pairs = [(self._unscaled(g, p.dtype), p) for g, p in zip(gradients, params) if g is not None]
+        return self.apply_gradients(pairs) if pairs else self.get_gradients(loss, params)
+
+    # all together ---------------------------------------------------------------------------------------------
     def get_updates(self, loss, params):
         params = list(params)
-        scaled = K.cast(loss, "float32") * self.scale
-        gradients = [
-            K.cast(K.cast(g, "float32") / self.scale, p.dtype)
-            for g, p in zip(self.get_gradients(scaled, params), params)
-        ]
+        if loss is None:  # the gradients are given, unscaled
+            gradients = self.get_gradients(None, params)
+        else:
+            found = self.get_gradients(self.get_scaled_loss(loss), params)
+            gradients = [self._unscaled(g, p.dtype) for g, p in zip(found, params)]
         # x - x is 0 for every number but infinities and NaN
         finite = K.all(K.stack([K.all(K.equal(g - g, 0)) for g in gradients]))
         self.updates = _kept_unless(finite, self._inner_updates(gradients, loss, params))
@@ -225,3 +249,13 @@ class LossScaleOptimizer(OptimizerWrapper):
             dynamic_growth_steps=self.dynamic_growth_steps,
             dynamic=self.dynamic,
         )
+
+
+def scaling_loss(optimizer):
+    """The optimizer within a LossScaleOptimizer, unless there is one around or within it already."""
+    inner = optimizer
+    while isinstance(inner, OptimizerWrapper):
+        if isinstance(inner, LossScaleOptimizer):
+            return optimizer
+        inner = inner.optimizer
+    return LossScaleOptimizer(optimizer)

@@ -18,6 +18,7 @@ import numpy as np
 from .. import objects
 from ..errors import ArgumentError, CannotMap, FileRefused, KcoreError, nearest
 from ..kernel.registry import registries
+from ..layers import policy
 from . import dialects
 from .bytecode import function_from
 from .dialects import BASE, KERAS_2, KERAS_3, TF_KERAS
@@ -274,11 +275,13 @@ class _Reader:
 
     def described(self, key: str, value: Mapping[str, Any], told: str) -> Any:
         kind = value["class_name"]
-        if kind in ("DTypePolicy", "Policy", "FloatDTypePolicy"):
+        if kind in policy.CLASS_NAMES:
             name = (value.get("config") or {}).get("name")
-            if name not in ("float32", "float64", "float16", "bfloat16", "int32", "int64", "bool", "_infer"):
+            try:
+                return None if name == "_infer" else policy.Policy(name).name
+            except KcoreError:
                 self.problems.append(f"{told}: dtype policy {name!r}.")
-            return None if name == "_infer" else name
+                return None
         if kind == "__tuple__":
             return [self.value(key, v, told) for v in value.get("items", value.get("config", []))]
         if kind in ("__numpy__", "__tensor__"):

@@ -18,6 +18,7 @@ from .. import backend as K
 from .. import layers, losses
 from ..backend.tensor import SymbolicTensor
 from ..layers.base import Layer, to_list
+from ..layers.policy import policy_scope
 from .layer_samples import LayerSample
 
 # how far results may be from those in float64, relative to the largest
@@ -342,6 +343,30 @@ def check_dtypes(sample: LayerSample) -> None:
         _close(got, exact, CLOSE[dtype], dtype)
 
 
+def check_policies(sample: LayerSample) -> None:
+    """Under a mixed policy results are of the compute type and near to those in float32, weights and their gradients
+    stay in float32; the policy goes round through the config."""
+    values = sample.inputs()
+    with policy_scope("float32"):
+        exact = Built(sample)(values)
+    for name in ("mixed_float16", "mixed_bfloat16"):
+        with policy_scope(name) as policy:
+            built = Built(sample)
+        layer, kind = built.layer, policy.compute_dtype
+        assert layer.dtype_policy == policy, layer.dtype_policy
+        assert {K.dtype(o) for o in built.outputs} == {kind}, [K.dtype(o) for o in built.outputs]
+        assert {w.dtype for w in layer.weights} <= {"float32"}, [w.dtype for w in layer.weights]
+        wide = [K.cast(o, "float32") for o in built.outputs]
+        points = [*layer.trainable_weights, *(x for x in built.inputs if K.dtype(x) == "float32")]
+        slopes = K.gradients(sum(K.sum(o) for o in wide), points) if points else []
+        assert all(s is not None and K.dtype(s) == "float32" for s in slopes), slopes
+        got = built.run([*wide, *slopes], values)
+        _close(got[: len(exact)], exact, CLOSE[kind], name)
+        assert all(np.isfinite(s).all() for s in got[len(exact) :]), f"{name}: a gradient is not finite"
+        config = json.loads(json.dumps(layer.get_config()))
+        assert type(layer).from_config(config).dtype_policy == policy, config["dtype"]
+
+
 def _with_dtype(sample: LayerSample, dtype: str) -> Any:
     """The sample's layer, it and all within it being of a type."""
 
@@ -386,5 +411,6 @@ def check_training(sample: LayerSample) -> None:
 
 CHECKS: dict[str, Callable[[LayerSample], None]] = {
     "config": check_config, "weights": check_weights, "shapes": check_shapes, "gradient": check_gradient,
-    "mask": check_mask, "data_format": check_data_format, "dtypes": check_dtypes, "training": check_training,
+    "mask": check_mask, "data_format": check_data_format, "dtypes": check_dtypes, "policies": check_policies,
+    "training": check_training,
 }  # fmt: skip

@@ -17,6 +17,7 @@ class ReferenceEngine(Engine):
 
     name = "reference"
     features = frozenset({"float64", "float16", "empty"})
+    computed_in = {"bfloat16": "float32"}
 
     def __init__(self) -> None:
         self.primitives = {op.name: op.meaning for op in declared() if op.is_primitive}

@@ -14,6 +14,7 @@ from .. import metrics as metrics_module
 from ..backend.graph import leaves_of
 from ..backend.tensor import Placeholder, is_symbolic
 from ..backend.variables import as_update
+from ..dtypes import at_least_float32
 from ..errors import ArgumentError, ShapeError, UnknownName, nearest
 from ..shapes import Shape
 
@@ -168,7 +169,8 @@ def make_target(head: Head, given: Any = None) -> Any:
         return given
     shape = target_shape(head)
     shape = (None,) * (len(head.output.shape) - 1) if shape is None else shape
-    return Placeholder((None, *shape), head.output.dtype, name=f"{head.name}_target")
+    # in 16 bits not every class index could be told
+    return Placeholder((None, *shape), at_least_float32(head.output.dtype), name=f"{head.name}_target")
 
 
 def make_weight(head: Head, mode: Any) -> Any:
@@ -207,6 +209,19 @@ def head_loss(head: Head) -> Any:
             f"the loss {head.loss_name} does not fit the output {head.name!r} of shape {head.output.shape}: {error}"
         ) from error
     return K.mean(value) if value.shape else value
+
+
+def scalar_penalty(value: Any) -> Any:
+    """What was given to add_loss, as one number of float32 at least."""
+    value = losses_module.at_full_precision(value)
+    return K.mean(value) if getattr(value, "shape", ()) else value
+
+
+def logs_of(tensors: Sequence[Any]) -> list[Any]:
+    """What a step reports, in one type, so that it can be one vector: float32 at least."""
+    wide = any(t.dtype == "float64" for t in tensors)
+    kind = "float64" if wide else at_least_float32(K.floatx())
+    return [K.cast(t, kind) for t in tensors]
 
 
 def mask_of(tensor: Any) -> Any:
@@ -261,7 +276,12 @@ def as_metric(identifier: Any, head: Head) -> Any:
             name = type(found).__name__
     if isinstance(found, losses_module.Loss):
         found, name = found.call, getattr(found, "name", name)
-    return metrics_module.MeanMetricWrapper(found, name=name)
+    return metrics_module.MeanMetricWrapper(found, name=name, dtype=_gathered_in(head.output.dtype))
+
+
+def _gathered_in(output: str) -> str | None:
+    """The type in which a metric gathers what comes of an output; None for the usual one."""
+    return "float64" if output == "float64" else None
 
 
 def _fitting(identifier: str, head: Head) -> str:
@@ -433,7 +453,8 @@ def _loss_measures(heads: Sequence[Head], taken: list[str]) -> list[Measure]:
         if head.loss is not None:
             name = f"{head.name}_loss"
             taken.append(name)
-            made.append(measure(name, metrics_module.Mean(name=name), head.value))
+            mean = metrics_module.Mean(name=name, dtype=_gathered_in(head.value.dtype))
+            made.append(measure(name, mean, head.value))
     return made
 
 
@@ -460,7 +481,7 @@ def _reported(layer: Any) -> list[tuple[str, Any]]:
 
 def _total(model: Any, heads: Sequence[Head]) -> Any:
     parts = [h.value if h.weight == 1.0 else h.value * h.weight for h in heads if h.loss is not None]
-    parts += [K.mean(v) if getattr(v, "shape", ()) else v for v in model.losses]
+    parts += [scalar_penalty(v) for v in model.losses]
     if not parts:
         raise ArgumentError(
             "the model has no loss to minimise: give compile() a loss for at least one output, or use add_loss()."

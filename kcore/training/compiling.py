@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 
-from .. import backend as K
 from .. import optimizers
 from ..backend.tensor import Placeholder
 from ..errors import ArgumentError, DataError, NotCompiled
+from ..layers.policy import input_dtype
 from ..metrics import Metric
+from ..optimizers import scaling_loss
 from .compile import Arguments, Compiled, assemble
 from .custom import CustomSteps
 from .graph_face import GraphFace
@@ -47,9 +48,11 @@ class Compiling(GraphFace, CustomSteps):
         optimizer, loss, metrics: names, functions or objects. loss_weights: the part of each output's loss in the
         total. sample_weight_mode: 'temporal' for weights (batch, time). weighted_metrics: metrics that heed
         sample weights. run_eagerly=True: steps run operation by operation, for debugging. jit_compile: True
-        has the engine compile further (XLA), where it can; "auto" leaves that to its rule.
+        has the engine compile further (XLA), where it can; "auto" leaves that to its rule. auto_scale_loss=False: no
+        LossScaleOptimizer around the optimizer, which layers that compute in float16 get otherwise.
         """
         run_eagerly, jit_compile = kwargs.pop("run_eagerly", None), kwargs.pop("jit_compile", "auto")
+        scale_loss = kwargs.pop("auto_scale_loss", True)
         if jit_compile not in (True, False, "auto"):
             raise ArgumentError(f"jit_compile={jit_compile!r}: True, False or 'auto' is needed.")
         if kwargs:
@@ -63,6 +66,8 @@ class Compiling(GraphFace, CustomSteps):
             weighted_metrics,
             target_tensors,
         )
+        if scale_loss and _computes_in_float16(self):
+            given.optimizer = scaling_loss(optimizers.get(given.optimizer))
         self.run_eagerly, self.jit_compile = bool(run_eagerly), jit_compile
         self._compile_with(given)
 
@@ -145,7 +150,7 @@ class Compiling(GraphFace, CustomSteps):
         """A model that learns its inputs from the data is called once, on placeholders of their shapes."""
         if self.outputs:
             return
-        self._set_inputs(_placeholders_like(x))
+        self._set_inputs(_placeholders_like(x, self._entry_dtype if self._policy_told else input_dtype()))
 
     def _set_inputs(self, inputs: Any) -> None:
         """Defines `inputs` and `outputs` of a model that is written as a class, by calling it."""
@@ -186,7 +191,14 @@ class Compiling(GraphFace, CustomSteps):
             )
 
 
-def _placeholders_like(x: Any) -> Any:
+def _computes_in_float16(layer: Any) -> bool:
+    """Whether gradients pass through float16, whose smallest numbers are not small enough for them."""
+    if layer._trainable_weights and layer.compute_dtype == "float16":
+        return True
+    return any(_computes_in_float16(inner) for inner in layer._sublayers)
+
+
+def _placeholders_like(x: Any, dtype: str) -> Any:
     """Placeholders of the shapes of `x`, the batch unknown; a list for a list."""
     if x is None:
         raise DataError(
@@ -201,5 +213,5 @@ def _placeholders_like(x: Any) -> Any:
     for i, item in enumerate(listed):
         array = np.asarray(item)
         shape = (None, *array.shape[1:]) if array.ndim > 1 else (None, 1)
-        made.append(Placeholder(shape, K.floatx(), name=f"input_{i + 1}"))
+        made.append(Placeholder(shape, dtype, name=f"input_{i + 1}"))
     return made if isinstance(x, (list, tuple)) else made[0]

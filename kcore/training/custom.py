@@ -80,7 +80,7 @@ def pack(model: Any, x: Any, y: Any = None, sample_weight: Any = None, class_wei
     wanted = [t.dtype for t in model.inputs if isinstance(t, Placeholder)]
     if isinstance(x, Mapping) and set(x) == set(model.input_names):
         x = {name: x[name] for name in model.input_names}  # so that the types of inputs meet their own
-    packer = _Packer()
+    packer = _Packer("float64" if "float64" in wanted else dtypes.at_least_float32(K.floatx()))
     shapes = [packer.add(x, "x", wanted)]
     if y is None and class_weight is not None:
         raise DataError("class_weight needs targets (argument y).")
@@ -121,7 +121,8 @@ def _by_class(packer: _Packer, place: Any, names: Sequence[str], given: Any, cla
 class _Packer:
     """Collects arrays out of lists, tuples and dicts, each cast once."""
 
-    def __init__(self) -> None:
+    def __init__(self, floating: str) -> None:
+        self.floating = floating  # what numbers with fractions become
         self.arrays: list[Any] = []
         self.dtypes: list[str] = []
         self.titles: list[str] = []
@@ -148,7 +149,7 @@ class _Packer:
 
     def _take(self, value: Any, title: str) -> None:
         name = getattr(getattr(value, "dtype", None), "name", None) or as_array(value, title).dtype.name
-        dtype = dtypes.canonical(name) if not name.startswith("float") else K.floatx()
+        dtype = dtypes.canonical(name) if not name.startswith("float") else self.floating
         if title.startswith("sample_weight"):
             array = as_array(value, title).astype(K.floatx(), copy=False)
         else:
@@ -219,9 +220,8 @@ def _ordered_logs(made: Any, hook: str) -> dict[str, SymbolicTensor]:
     for name in sorted(made, key=lambda n: n != "loss"):
         value = made[name]
         value = value.result() if isinstance(value, metrics_module.Metric) else value
-        tensor = K.cast(as_tensor(value), K.floatx())
-        logs[str(name)] = K.mean(tensor) if tensor.shape else tensor
-    return logs
+        logs[str(name)] = compiling.scalar_penalty(as_tensor(value))
+    return dict(zip(logs, compiling.logs_of(list(logs.values())), strict=True))
 
 
 # what a subclass overrides ------------------------------------------------------------------------------------
@@ -267,7 +267,7 @@ class CustomSteps:
         """The scalar loss as `compile` says, weights and masks heeded, with `self.losses` added."""
         heads = self._own_heads(y, y_pred, sample_weight) if y is not None else []
         parts = [compiling.head_loss(h) * h.weight for h in heads if h.loss is not None]
-        parts += [K.mean(v) if getattr(v, "shape", ()) else v for v in self.losses]
+        parts += [compiling.scalar_penalty(v) for v in self.losses]
         if not parts:
             raise ArgumentError(
                 "compute_loss() has nothing to add up: give compile() a loss and data a target, or use add_loss()."

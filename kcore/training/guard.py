@@ -15,8 +15,6 @@ from ..backend.program import chained
 from ..backend.variables import Update, Variable
 from ..errors import NotFinite
 
-NARROW = ("float16", "bfloat16")  # a sum of ordinary numbers may leave their range
-
 
 class Guard:
     """What is looked at in each step, in the order in which it is computed.
@@ -42,7 +40,7 @@ class Guard:
         checks = [c for c in checks if dtypes.is_float(c[2].dtype)]
         self.places = [(words, layer) for words, layer, _ in checks]
         totals = K.stack([_total(tensor) for _, _, tensor in checks])
-        flags = 1.0 - K.cast(operation("isfinite")(totals), K.floatx())
+        flags = 1.0 - K.cast(operation("isfinite")(totals), outputs[0].dtype)
         bad = K.maximum(self.tripped, K.max(flags))
         fine = K.equal(bad, 0.0)
         held = [Update(u.variable, operation("where")(fine, u.value, u.variable)) for u in updates]
@@ -68,7 +66,7 @@ class Guard:
 
 def _total(tensor: Any) -> Any:
     """The sum of all of a tensor: finite if and only if all of it is (or so large that float32 ends, as bad)."""
-    return K.cast(K.sum(K.cast(tensor, "float32") if tensor.dtype in NARROW else tensor), K.floatx())
+    return K.sum(K.cast(tensor, dtypes.at_least_float32(tensor.dtype)))
 
 
 def watched_in(model: Any, fed: Sequence[Any], compiled: Any) -> list[tuple[str, Any, Any]]:

@@ -15,7 +15,7 @@ from ..backend.tensor import Placeholder, is_symbolic, numpy_dtype
 from ..backend.variables import Update, Variable, as_update, placed_together
 from ..kernel.context import engine as engine_named
 from ..kernel.flat import FlatProgram
-from .compile import Compiled, Head, ones_for
+from .compile import Compiled, Head, logs_of, ones_for
 from .custom import CustomStep, traced
 from .guard import Guard, watched_in
 from .step import Step
@@ -153,7 +153,7 @@ class Steps:
         updates += (
             self._training_updates(compiled) if training else [as_update(u) for u in model.state_updates]
         )
-        logs = [K.cast(t, K.floatx()) for t in (compiled.total_loss, *(m.result for m in compiled.measures))]
+        logs = logs_of([compiled.total_loss, *(m.result for m in compiled.measures)])
         result = K.stack(logs)
         if training and self.guard is not None:
             result, updates = self.guard.around(logs, updates, watched_in(model, fed, compiled))

@@ -13,7 +13,20 @@ SAMPLES = standard_layers()
 BASES = {"Layer", "Wrapper", "Recurrent", "ConvRecurrent2D", "InputLayer"}
 
 
-@pytest.mark.parametrize("check", CHECKS)
+def kind_of(sample):
+    inner = (sample.config.get(part) or {} for part in ("layer", "cell"))
+    return (sample.class_name, *(part.get("class_name") for part in inner))
+
+
+FIRST = list({kind_of(s): s for s in reversed(SAMPLES)}.values())  # one of each layer
+
+
+@pytest.mark.parametrize("sample", FIRST, ids=str)
+def test_policies(sample):
+    CHECKS["policies"](sample)
+
+
+@pytest.mark.parametrize("check", [c for c in CHECKS if c != "policies"])
 @pytest.mark.parametrize("sample", SAMPLES, ids=str)
 def test_layer(sample, check):
     if check == "data_format" and sample.config.get("data_format") != "channels_first":

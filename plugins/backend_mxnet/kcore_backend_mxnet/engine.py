@@ -34,6 +34,7 @@ class MXNetEngine(Engine):
 
     name = "mxnet"
     features = frozenset({"float64", "float16", "empty", "compile", "devices"})
+    computed_in = {"float16": "float32", "bfloat16": "float32"}
 
     def __init__(self) -> None:
         self.primitives = dict(PRIMITIVES)
