@@ -23,8 +23,8 @@ BORDERS = [
     ("losses", "metrics", "optimizers"),
     ("training", "callbacks", "saving"),
     ("models",),
-    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection", "extending", "mixed_precision"),
-    ("engine", "legacy", "objectives"),  # faces: Keras 2's other module paths
+    ("utils", "preprocessing", "datasets", "applications", "wrappers", "inspection", "extending"),  # leaves
+    ("engine", "legacy", "objectives", "mixed_precision"),  # faces: other module paths
     ("", "cli", "__main__", "authoring"),
 ]
 RANK = {part: rank for rank, parts in enumerate(BORDERS) for part in parts}
