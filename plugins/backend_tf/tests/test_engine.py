@@ -1,5 +1,6 @@
 """What the engine promises beyond the conformance kit."""
 
+import gc
 import os
 import subprocess
 import sys
@@ -295,6 +296,28 @@ def test_memory_stays_flat():
     before = calls(300)
     grown = calls(1000) - before
     assert grown < 8_000, f"{grown} KiB more after 1,000 calls of each"
+
+
+def test_nothing_of_a_call_is_kept():
+    """Python's own memory, to less than an object per call."""
+    x, y = data()
+    model = made()
+    inputs = K.placeholder((None, 6))
+    function = K.function([inputs], [K.exp(inputs)])
+    calls = {
+        "predict": lambda: model.predict(x[:1]), "predict_on_batch": lambda: model.predict_on_batch(x[:3]),
+        "model(x)": lambda: model(x[:2]), "evaluate": lambda: model.evaluate(x, y, verbose=0),
+        "train_on_batch": lambda: model.train_on_batch(x[:16], y[:16]), "function": lambda: function([x]),
+    }  # fmt: skip
+    for name, call in calls.items():
+        blocks = []
+        for _ in range(3):
+            for _ in range(60):
+                call()
+            gc.collect()
+            blocks.append(sys.getallocatedblocks())
+        grown = min(np.diff(blocks))
+        assert grown < 50, f"{grown} blocks more after 60 calls of {name}"
 
 
 def test_large_variables_take_the_fused_step():
