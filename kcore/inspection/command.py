@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import sys
 from importlib import import_module
 from typing import Any
@@ -51,13 +52,21 @@ def load(text: str) -> Any:
 
 def read_batch(path: str) -> Any:
     """x, or (x, y), out of a NumPy file."""
-    data = np.load(path, allow_pickle=False)
-    if isinstance(data, np.ndarray):
-        return [data]
-    x = [data[n] for n in sorted(data.files) if n.startswith("x")]
-    y = [data[n] for n in sorted(data.files) if n.startswith("y")]
+    try:
+        data = np.load(path, allow_pickle=False)
+        if isinstance(data, np.ndarray):
+            return [data]
+        x, y = ([data[name] for name in _numbered(data.files, letter)] for letter in "xy")
+    except (OSError, ValueError, EOFError) as error:
+        raise ArgumentError(f"--data: {path!r} is no file of NumPy arrays (.npy or .npz): {error}") from error
     if not x:
         raise ArgumentError(
-            f"{path!r} holds {', '.join(data.files)}; arrays named x, or x0, x1, ..., are needed."
+            f"--data: {path!r} holds {', '.join(data.files)}; arrays named x, or x0, x1, ..., are needed."
         )
     return (x, y) if y else x
+
+
+def _numbered(names: list[str], letter: str) -> list[str]:
+    """x, x0, x1, ..., x10 of the names, in the order of their numbers."""
+    found = [n for n in names if re.fullmatch(rf"{letter}\d*", n)]
+    return sorted(found, key=lambda n: int(n[1:] or -1))

@@ -1,6 +1,7 @@
 """`kcore.compare` and `kcore compare`: what they look at, what they leave alone, what they say."""
 
 import json
+from collections import Counter
 
 import numpy as np
 import pytest
@@ -11,6 +12,7 @@ from kcore import layers as L
 from kcore.cli import main
 from kcore.engines.numpy_engine import NumpyEngine
 from kcore.errors import ArgumentError, DataError, ShapeError
+from kcore.inspection.command import read_batch
 from kcore.inspection.comparing import apart
 from kcore.kernel.context import engine
 from kcore.models import Model, Sequential
@@ -188,6 +190,41 @@ def test_several_inputs_and_outputs_by_name_and_state():
         np.testing.assert_array_equal(K.get_value(variable), state_before)
 
 
+def test_arrays_are_taken_in_the_order_of_their_numbers(tmp_path):
+    arrays = {f"x{i}": np.full(2, i) for i in (10, 2, 0, 1)} | {"y": np.ones(1), "extra": np.ones(1)}
+    np.savez(tmp_path / "batch.npz", **arrays)
+    x, y = read_batch(str(tmp_path / "batch.npz"))
+    assert [int(a[0]) for a in x] == [0, 1, 2, 10] and len(y) == 1
+
+
+def test_shared_layers_have_a_row_for_each_call():
+    """Forward and backward: the layer that two inputs share is named, at the first call that differs."""
+
+    def model():
+        a, b = L.Input((5, 3), name="a"), L.Input((5, 2), name="b")
+        encode, shared = (
+            L.SimpleRNN(4, activation="relu", name="encode"),
+            L.Dense(4, activation="tanh", name="shared"),
+        )
+        x = L.Concatenate(name="both")(
+            [shared(encode(a)), shared(L.GRU(4, activation="relu", name="other")(b))]
+        )
+        return Model([a, b], [L.Dense(2, name="one")(x), L.Dense(1, activation="sigmoid", name="two")(x)])
+
+    found = kcore.compare(model(), ["numpy", engine()])
+    assert found.passed, found.verdict
+    assert Counter(r.layer for r in found.rows)["shared"] == 2
+    found = kcore.compare(model(), ["numpy", OFF])
+    assert found.first.layer == "shared" and found.first.state == "output"
+    assert {r.layer for r in found.rows if r.deviates} == {"shared"}
+    # only gradients need it: what was spread over the batch, such as a bias, is summed wrongly
+    right = NumpyEngine().primitives["sum_to_like"]
+    back = WithFaults(sum_to_like=lambda x, like: right(x, like) * x.dtype.type(1.01))
+    found = kcore.compare(model(), ["numpy", back])
+    assert found.first.state == "gradient" and found.first.output <= 1 < found.first.gradient
+    assert "gradient of" in found.verdict and found.first.layer in ("encode", "other")
+
+
 def test_several_engines_and_tolerances():
     found = kcore.compare(convolutional(), ["numpy", WithFaults(), OFF])
     assert found.first.engine == "with_faults" and len(found.rows) == 16
@@ -224,9 +261,14 @@ def test_the_command(tmp_path, monkeypatch, capsys):
         assert main(["compare", "acme_models:small", "--backends", "numpy,with_faults", *wide]) == 0
         model = Sequential([L.Dense(2, activation="tanh", input_shape=(3,), name="stored")])
         model.compile("sgd", "mse")
-        model.save("stored.h5")
-        assert main(["compare", "stored.h5", "--backends", "numpy,with_faults"]) == 1
-        assert "layer 'stored' (Dense) is the first" in " ".join(capsys.readouterr().out.split())
+        for file in ("stored.h5", "stored.kcore"):
+            model.save(file)
+            assert main(["compare", file, "--backends", "numpy,with_faults"]) == 1
+            assert "layer 'stored' (Dense) is the first" in " ".join(capsys.readouterr().out.split())
+        (tmp_path / "no_arrays.npz").write_text("nothing")
+        for data in ("no_arrays.npz", "nowhere.npz"):
+            told = ["compare", "stored.h5", "--backends", "numpy,with_faults", "--data", data]
+            assert main(told) == 2 and "is no file of NumPy arrays" in capsys.readouterr().err
     for wrong in ("nothing.h5", "acme_models:large", "acme_nowhere:small"):
         assert main(["compare", wrong, "--backends", "numpy,numpy"]) == 2
     assert "acme_nowhere" in capsys.readouterr().err
