@@ -248,13 +248,17 @@ def _total(sample: LayerSample, built: Built, values: list[np.ndarray], rng: Any
         K.sum(o * K.constant(rng.uniform(-1, 1, s), dtype="float64"))
         for o, s in zip(built.outputs, shapes, strict=True)
     )
-    targets: list[Any] = []
-    held: list[Any] = []
-    if sample.loss:
-        kind = "float64" if sample.target_integers is None else "int32"
-        held, targets = [K.placeholder((None, *sample.target), dtype=kind)], [sample.targets()]
-        total += K.sum(losses.get(sample.loss)(held[0], built.outputs[0]))
-    return total, [*built.inputs, *held, K.learning_phase()], targets
+    loss, held, targets = _own_loss(sample, built)
+    return total + sum(loss), [*built.inputs, *held, K.learning_phase()], targets
+
+
+def _own_loss(sample: LayerSample, built: Built) -> tuple[list[Any], list[Any], list[np.ndarray]]:
+    """The loss that belongs to the layer, the placeholder of its targets, and targets; nothing, if there is none."""
+    if not sample.loss:
+        return [], [], []
+    kind = K.floatx() if sample.target_integers is None else "int32"
+    held = K.placeholder((None, *sample.target), dtype=kind)
+    return [K.sum(losses.get(sample.loss)(held, built.outputs[0]))], [held], [sample.targets()]
 
 
 def check_mask(sample: LayerSample) -> None:
@@ -358,9 +362,12 @@ def check_policies(sample: LayerSample) -> None:
         assert {w.dtype for w in layer.weights} <= {"float32"}, [w.dtype for w in layer.weights]
         wide = [K.cast(o, "float32") for o in built.outputs]
         points = [*layer.trainable_weights, *(x for x in built.inputs if K.dtype(x) == "float32")]
-        slopes = K.gradients(sum(K.sum(o) for o in wide), points) if points else []
+        loss, held, targets = _own_loss(sample, built)
+        total = sum(K.sum(o) for o in wide) + sum(K.cast(v, "float32") for v in loss)
+        slopes = K.gradients(total, points) if points else []
         assert all(s is not None and K.dtype(s) == "float32" for s in slopes), slopes
-        got = built.run([*wide, *slopes], values)
+        run = K.function([*built.inputs, *held, K.learning_phase()], [*wide, *slopes])
+        got = [np.asarray(v) for v in run([*values, *targets, 0])]
         _close(got[: len(exact)], exact, CLOSE[kind], name)
         assert all(np.isfinite(s).all() for s in got[len(exact) :]), f"{name}: a gradient is not finite"
         config = json.loads(json.dumps(layer.get_config()))

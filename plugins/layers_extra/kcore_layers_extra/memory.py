@@ -109,13 +109,13 @@ class MemoryNetwork(ExtraLayer):
     def _encoded(self, words, table, seen):
         size, units = K.int_shape(words)[-1], self.units
         j, k = np.arange(1, size + 1)[:, None] / size, np.arange(1, units + 1)[None] / units
-        weights = K.constant((1 - j) - k * (1 - 2 * j), dtype=K.dtype(table))
+        weights = K.constant((1 - j) - k * (1 - 2 * j), dtype=self.compute_dtype)
         found = K.gather(table, words) * K.expand_dims(seen, -1)
         return K.sum(found * weights, axis=-2)
 
     def call(self, inputs):
         story, question = (K.cast(x, "int32") for x in inputs)
-        kind = K.dtype(self.embeddings[0])
+        kind = self.compute_dtype
         in_story, asked = (K.cast(K.not_equal(x, 0), kind) for x in (story, question))
         absent = away(K.max(in_story, axis=-1), wide(in_story))
         u = self._encoded(question, self.embeddings[0], asked)

@@ -107,7 +107,7 @@ class _KernelWrapper(ExtraLayer):
 
     def call(self, inputs):
         own = self.layer.kernel
-        self.layer.kernel = self.other(own, inputs)
+        self.layer.kernel = K.cast(self.other(own, inputs), self.layer.compute_dtype)
         try:
             return self.layer.call(inputs)
         finally:
@@ -128,7 +128,7 @@ class WeightNormalization(_KernelWrapper):
     def other(self, kernel, inputs):
         axes = tuple(range(len(kernel.shape) - 1))
         v = wide(kernel)
-        return K.cast(wide(self.g) * v / K.sqrt(K.sum(K.square(v), axis=axes) + 1e-12), K.dtype(kernel))
+        return wide(self.g) * v / K.sqrt(K.sum(K.square(v), axis=axes) + 1e-12)
 
 
 class SpectralNormalization(_KernelWrapper):
@@ -155,4 +155,4 @@ class SpectralNormalization(_KernelWrapper):
             u = K.l2_normalize(K.dot(v, fixed), axis=-1)
         u, v = K.stop_gradient(u), K.stop_gradient(v)
         self.add_update([(self.u, K.cast(u, K.dtype(self.u)))], inputs)
-        return K.cast(wide(kernel) / K.sum(K.dot(v, matrix) * u), K.dtype(kernel))
+        return wide(kernel) / K.sum(K.dot(v, matrix) * u)

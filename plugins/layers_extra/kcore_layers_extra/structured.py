@@ -8,8 +8,17 @@ from kcore.spi import ArgumentError
 from .base import ExtraLayer, wide
 
 
+def _made_by(tensor):
+    """(layer, number of the call) that an output comes from, also where it was cast on the way to its loss."""
+    while not hasattr(tensor, "_keras_history"):
+        if tensor.node is None or tensor.node.op.name != "cast":
+            return None, 0
+        tensor = tensor.node.arguments[0]
+    return tensor._keras_history[:2]
+
+
 def _maker(tensor, kind):
-    layer = getattr(tensor, "_keras_history", (None,))[0]
+    layer, _ = _made_by(tensor)
     if not isinstance(layer, kind):
         raise ArgumentError(
             f"the loss of {kind.__name__} needs its output as y_pred; the model's output is of {layer!r}. "
@@ -139,7 +148,7 @@ class CRF(ExtraLayer):
 def crf_loss(y_true, y_pred):
     """Negative log-likelihood under the CRF that made `y_pred`: (batch,). Raises ArgumentError for another output."""
     layer = _maker(y_pred, CRF)
-    mask = layer.get_input_mask_at(y_pred._keras_history[1])
+    mask = layer.get_input_mask_at(_made_by(y_pred)[1])
     return layer.loss(y_true, y_pred, mask)
 
 

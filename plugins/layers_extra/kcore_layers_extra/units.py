@@ -138,6 +138,8 @@ class DropConnectDense(_Element):
         self.built = True
 
     def call(self, inputs, training=None):
-        dropped = K.dropout(self.kernel, self.rate, seed=self.seed) if self.rate else self.kernel
-        kernel = K.in_train_phase(dropped, self.kernel, training=training)
+        kernel = K.cast(self.kernel, self.compute_dtype)
+        if self.rate:
+            dropped = K.dropout(kernel, self.rate, seed=self.seed)
+            kernel = K.in_train_phase(dropped, kernel, training=training)
         return activations.get(self.activation)(K.dot(inputs, kernel) + self.bias)

@@ -551,6 +551,22 @@ def test_the_losses_need_their_layers():
         model.train_on_batch(np.ones((2, 5)), np.ones((2, 1)))
 
 
+@pytest.mark.parametrize("policy", ["mixed_float16", "float16"])
+def test_the_losses_find_their_layers_where_types_are_narrow(policy):
+    for name, loss, y in (
+        ("CRF", "crf_loss", np.array([[0, 2, 1, 1]] * 2)),
+        ("MDN", "mdn_loss", np.ones((2, 3))),
+    ):
+        x = layers.Input((4, 6) if name == "CRF" else (5,))
+        made = E(name)(3, dtype=policy) if name == "CRF" else E(name)(2, 3, dtype=policy)
+        model = Model(x, made(x))
+        model.compile("sgd", loss)
+        values = np.ones((2, *x.shape[1:]))
+        first = model.evaluate(values, y, verbose=0)
+        model.fit(values, y, epochs=5, verbose=0)
+        assert model.evaluate(values, y, verbose=0) < first
+
+
 def test_dropblock_drops_squares_about_as_often_as_asked():
     kcore.set_seed(4)
     x = layers.Input((16, 16, 8))
