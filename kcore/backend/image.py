@@ -7,7 +7,7 @@ from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
 from .convolution import data_format_of, from_channels_last, to_channels_last
 from .declare import Tensor, as_tensor, composite
-from .elementwise import cast, floor_divide, minimum, mod
+from .elementwise import cast, floor_divide, maximum, minimum, mod
 from .indexing import along, concatenate, gather, pad
 from .reductions import sum
 from .shaping import iota, repeat, reshape, shape, zeros_like
@@ -29,6 +29,18 @@ def _bilinear(x, axis, factor):
     weight = reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(x.shape))))
     below = gather(x, low, axis)
     return below + (gather(x, high, axis) - below) * weight
+
+
+def _between_middles(x, axis, factor):
+    """Linear between neighbours at (output + 1/2) / factor - 1/2, as later Kerases have it."""
+    size = x.shape[axis] if x.shape[axis] is not None else shape(x)[axis]
+    # in halves, and one input further on, so that nothing is negative
+    position = 2 * iota((size * factor,), 0, "int64") + 1 + factor
+    high = floor_divide(position, 2 * factor)
+    weight = cast(mod(position, 2 * factor), x.dtype) / float(2 * factor)
+    weight = reshape(weight, tuple(-1 if i == axis else 1 for i in range(len(x.shape))))
+    below = gather(x, maximum(high - 1, 0), axis)
+    return below + (gather(x, minimum(high, size - 1), axis) - below) * weight
 
 
 def _bilinear_back(g, axis, factor, size):
@@ -78,9 +90,10 @@ def _resized(x, factors, data_format):
     return x
 
 
-def _check_interpolation(interpolation):
-    if interpolation not in ("nearest", "bilinear"):
-        raise ArgumentError(f"interpolation is 'nearest' or 'bilinear'; {interpolation!r} was given.")
+def _check_interpolation(interpolation, allowed=("nearest", "bilinear")):
+    if interpolation not in allowed:
+        told = ", ".join(map(repr, allowed[:-1]))
+        raise ArgumentError(f"interpolation is {told} or {allowed[-1]!r}; {interpolation!r} was given.")
 
 
 @composite
@@ -116,11 +129,18 @@ def resize(x: Tensor, size, interpolation="bilinear", data_format=None):
 
 @composite
 def resize_images(x: Tensor, height_factor, width_factor, data_format, interpolation="nearest"):
-    """(batch, rows, cols, channels) with rows and cols multiplied by whole factors."""
-    _check_interpolation(interpolation)
+    """(batch, rows, cols, channels) with rows and cols multiplied by whole factors.
+
+    interpolation: "nearest", "bilinear" as in Keras 2.3.1, "bilinear_half_pixel" as in later Kerases.
+    """
+    _check_interpolation(interpolation, ("nearest", "bilinear", "bilinear_half_pixel"))
     factors = (height_factor, width_factor)
     if interpolation == "nearest":
         return _resized(x, factors, data_format)
+    if interpolation == "bilinear_half_pixel":
+        for axis, factor in zip(_spatial_axes(len(x.shape), data_format), factors, strict=True):
+            x = _between_middles(x, axis, factor) if factor != 1 else x
+        return x
     data_format = data_format_of(data_format)
     return from_channels_last(enlarge_bilinear(to_channels_last(x, data_format), factors), data_format)
 

@@ -366,15 +366,19 @@ class UpSampling1D(_UpSampling):
 
 
 class UpSampling2D(_UpSampling):
-    """(batch, rows, cols, channels), rows and columns times `size`; interpolation 'nearest' or 'bilinear'."""
+    """(batch, rows, cols, channels), rows and columns times `size`.
+
+    interpolation: 'nearest', 'bilinear' as in Keras 2.3.1, or 'bilinear_half_pixel' as in later Kerases, for which the
+    values stand in the middle of pixels.
+    """
 
     rank = 2
 
     def __init__(self, size=(2, 2), data_format=None, interpolation="nearest", **kwargs):
         super().__init__(size, data_format, **kwargs)
-        if interpolation not in ("nearest", "bilinear"):
+        if interpolation not in ("nearest", "bilinear", "bilinear_half_pixel"):
             raise ArgumentError(
-                f"{self._told()}: interpolation={interpolation!r}; use 'nearest' or 'bilinear'."
+                f"{self._told()}: interpolation={interpolation!r}; use 'nearest', 'bilinear' or 'bilinear_half_pixel'."
             )
         self.interpolation = interpolation
 

@@ -380,16 +380,23 @@ class Masking(Layer):
 
 
 class ActivityRegularization(Layer):
-    """Passes its input on and adds l1 * sum |x| + l2 * sum x^2 to the loss."""
+    """Passes its input on and adds l1 * sum |x| + l2 * sum x^2 to the loss.
+
+    per_sample: that, divided by the number of samples, as later Kerases have it.
+    """
 
     def __init__(self, l1=0.0, l2=0.0, **kwargs):
+        self.per_sample = bool(kwargs.pop("per_sample", False))
         super().__init__(**kwargs)
         self.supports_masking = True
         self.l1, self.l2 = l1, l2
-        self.activity_regularizer = regularizers.L1L2(l1=l1, l2=l2)
+        penalty = regularizers.L1L2(l1=l1, l2=l2)
+        self.activity_regularizer = regularizers.PerSample(penalty) if self.per_sample else penalty
 
     def compute_output_shape(self, input_shape):
         return input_shape
 
     def get_config(self):
-        return {**super().get_config(), "l1": float(np.asarray(self.l1)), "l2": float(np.asarray(self.l2))}
+        further = {"per_sample": True} if self.per_sample else {}
+        numbers = {"l1": float(np.asarray(self.l1)), "l2": float(np.asarray(self.l2))}
+        return {**super().get_config(), **numbers, **further}

@@ -19,7 +19,7 @@ from .. import objects
 from ..errors import ArgumentError, CannotMap, FileRefused, KcoreError, nearest
 from ..kernel.registry import registries
 from ..layers import policy
-from . import dialects
+from . import dialects, keras3_masks
 from .bytecode import function_from
 from .dialects import BASE, KERAS_2, KERAS_3, TF_KERAS
 from .gate import budgets, check_config, refused
@@ -340,8 +340,11 @@ class _Reader:
                 made["build_input_shape"] = config["build_input_shape"]
             return {**{k: v for k, v in made.items() if v is not None}, **_frozen(config)}
         listed = []
-        # Keras 3 does not count a model's own inputs and outputs as its first node
+        # Keras 3 does not count a model's own inputs and outputs as its first node (but among outputs)
         shifted = {i.get("name") for i in layers if self.dialect == KERAS_3 and _is_model(i)}
+        if self.dialect == KERAS_3:
+            layers, odd = keras3_masks.without_masks(layers, config["output_layers"])
+            self.problems += [f"{inner}{problem}" for problem in odd]
         for item in layers:
             calls = item.get("inbound_nodes", [])
             one = self.entry("layers", item, inner)
@@ -350,7 +353,11 @@ class _Reader:
             for address in (a for call in made_calls for a in call):
                 address[1] += address[0] in shifted
             listed.append({**one, "name": named, "inbound_nodes": made_calls})
-        outputs = [[a[0], a[1] + (a[0] in shifted), *a[2:]] for a in _addresses(config["output_layers"])]
+        outputs = _addresses(config["output_layers"])
+        counted = {a[0] for a in outputs if a[1] > 0} & {
+            i.get("name") for i in layers if "input_layers" in (i.get("config") or {})
+        }
+        outputs = [[a[0], a[1] + (a[0] in shifted - counted), *a[2:]] for a in outputs]
         return {
             "name": config.get("name"), "layers": listed, "input_layers": _addresses(config["input_layers"]),
             "output_layers": outputs, **_frozen(config),
@@ -377,15 +384,16 @@ class _Reader:
         return made
 
     def keras_3_call(self, call: Mapping[str, Any], told: str) -> Any:
-        tensors = _keras_tensors(call.get("args"))
+        tensors = keras3_masks.tensors_in(call.get("args"))
         arguments = {}
         for key, value in (call.get("kwargs") or {}).items():
-            inner = _keras_tensors(value)
+            inner = keras3_masks.tensors_in(value)
+            if key in ("mask", "training"):
+                continue  # masks go along with their tensors here; the model's phase overrides that of a call there
             if inner and key in ("initial_state", "constants"):
                 tensors += inner
             elif inner:
-                if key != "mask":  # a mask goes along with its tensor here
-                    self.problems.append(f"{told}: it is called with a tensor as {key}=.")
+                self.problems.append(f"{told}: it is called with a tensor as {key}=.")
             elif value is not None:
                 arguments[key] = value
         return [[*t, dict(arguments) if i == 0 else {}] for i, t in enumerate(tensors)]
@@ -464,22 +472,6 @@ def _addresses(value: Any) -> list[Any]:
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], str):
         return [value]
     return [a for v in value for a in _addresses(v)]
-
-
-def _keras_tensors(value: Any) -> list[list[Any]]:
-    """The tensors of Keras 3 in arguments of a call, as [layer, node, tensor]."""
-    found: list[list[Any]] = []
-    stack = [value]
-    while stack:
-        item = stack.pop()
-        if isinstance(item, Mapping):
-            if item.get("class_name") == "__keras_tensor__":
-                found.append(list(item["config"]["keras_history"]))
-            else:
-                stack.extend(reversed(list(item.values())))
-        elif isinstance(item, list):
-            stack.extend(reversed(item))
-    return found
 
 
 def _names_tensor(value: Any) -> bool:

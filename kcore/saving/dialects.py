@@ -88,6 +88,7 @@ def is_neutral(key: str, value: Any) -> bool:
 FURTHER: dict[str, set[str]] = {
     "BatchNormalization": {"convention"}, "RMSprop": {"epsilon_inside"}, "Nadam": {"schedule_decay"},
     "Adagrad": {"epsilon_inside", "initial_accumulator_value"}, "RNN": {"zero_output_for_mask"},
+    "ActivityRegularization": {"per_sample"},
     "Optimizer": {"clipnorm", "clipnorm_each", "clipvalue", "global_clipnorm", "weight_decay"},
 }  # fmt: skip
 # arguments that the base class of another library tells, and the class itself does not heed
@@ -97,6 +98,14 @@ _UNHEEDED = {
     "kernel_constraint": ("SeparableConv1D", "SeparableConv2D", "DepthwiseConv2D"),
     "filters": ("DepthwiseConv2D",),
 }
+
+# arguments that others have and a class here does not, with what it does anyway; anything else cannot be mapped
+_FIXED: dict[str, dict[str, tuple[Any, ...]]] = {
+    "Conv3DTranspose": {"dilation_rate": (1, [1, 1, 1])},
+    "ZeroPadding1D": {"data_format": ("channels_last", None)},
+    "LocallyConnected1D": {"implementation": (1,)}, "LocallyConnected2D": {"implementation": (1,)},
+    "UpSampling2D": {"interpolation": ("nearest", "bilinear_half_pixel")},
+}  # fmt: skip
 
 _RENAMED: dict[str, dict[str, str]] = {
     "InputLayer": {"batch_shape": "batch_input_shape"},
@@ -146,6 +155,16 @@ def _layer(
         if old in config:
             config[new] = config.pop(old)
     config = {k: v for k, v in config.items() if name not in _UNHEEDED.get(k, ())}
+    if name == "UpSampling2D" and config.get("interpolation") == "bilinear":
+        config["interpolation"] = "bilinear_half_pixel"
+    for key, allowed in _FIXED.get(name, {}).items():
+        if key in config and config[key] not in allowed:
+            problems.append(f"{told}: {key}={config[key]!r}.")
+        if key in config and key != "interpolation":
+            del config[key]
+    if name == "ActivityRegularization":
+        config.pop("activity_regularizer", None)
+        config["per_sample"] = True
     if config.get("dtype") is None:
         config.pop("dtype", None)
     if name == "BatchNormalization":

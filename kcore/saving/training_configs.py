@@ -28,7 +28,7 @@ def training_in_keras_2(
     }
     made["loss"] = _nested(training.get("loss"), "losses", custom_objects, told, dialect)
     for key in ("metrics", "weighted_metrics"):
-        made[key] = _nested(training.get(key), "metrics", custom_objects, told, dialect)
+        made[key] = _without_none(_nested(training.get(key), "metrics", custom_objects, told, dialect))
     for key in ("sample_weight_mode", "loss_weights"):
         made[key] = training.get(key)
     if dialect in (TF_KERAS, KERAS_3) and isinstance(made["metrics"], list):
@@ -58,16 +58,37 @@ def _wrapped(value: Mapping[str, Any], custom_objects: Any) -> Any:
     name, function = config.get("name"), config.get("fn")
     if isinstance(function, Mapping):
         function = function.get("config")
-    if name in ("accuracy", "acc", "crossentropy", "ce"):
+    if name in (custom_objects or {}) or not isinstance(function, str) or not isinstance(name, str):
         return name
-    if name in (custom_objects or {}) or not isinstance(function, str):
-        return name
-    try:
-        if metrics.get(name) is metrics.get(function):
-            return name
-    except (KcoreError, ValueError):
-        pass
+    parts = name.split("_")  # the name of the output stands before it, if there are several
+    for candidate in ("_".join(parts[i:]) for i in range(len(parts))):
+        if _leads_to(candidate, function):
+            return candidate
     return function
+
+
+# what is resolved by the shape of the output, and what it may become
+_BY_SHAPE = {
+    "accuracy": ("binary_accuracy", "categorical_accuracy", "sparse_categorical_accuracy"),
+    "crossentropy": ("binary_crossentropy", "categorical_crossentropy", "sparse_categorical_crossentropy"),
+}
+_BY_SHAPE.update(acc=_BY_SHAPE["accuracy"], ce=_BY_SHAPE["crossentropy"])
+
+
+def _leads_to(name: str, function: str) -> bool:
+    if name in _BY_SHAPE:
+        return function in _BY_SHAPE[name] or function == name
+    try:
+        return metrics.get(name) is metrics.get(function)
+    except (KcoreError, ValueError):
+        return False
+
+
+def _without_none(value: Any) -> Any:
+    """Lists of metrics for each output, in which some outputs have none."""
+    if not isinstance(value, list):
+        return value
+    return [[m for m in v if m is not None] if isinstance(v, list) else [] if v is None else v for v in value]
 
 
 def _without_loss_means(listed: list[Any]) -> list[Any]:

@@ -900,6 +900,7 @@ def _resize(d: Draw) -> list[Sample]:
     return [
         S(d(1, 2, 3, 1), 2, 3, _LAST),
         S(d(1, 2, 3, 1), 2, 3, _LAST, "bilinear"),
+        S(d(1, 2, 3, 1), 2, 3, _LAST, "bilinear_half_pixel"),
         S(d(1, 1, 2, 2), 2, 1, _FIRST),
     ]
 

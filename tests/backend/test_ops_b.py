@@ -496,6 +496,26 @@ def test_resizing_by_factors_and_to_sizes_agree(interpolation, opened):
     check_gradients(lambda x: K.resize(x, (2, 5), interpolation), x)
 
 
+@pytest.mark.parametrize("opened", [False, True])
+def test_bilinear_between_the_middles_of_pixels(opened):
+    x = draw(2, 3, 4, 2)
+    want = x
+    for axis, factor in ((1, 3), (2, 2)):
+        size = want.shape[axis]
+        places = np.clip((np.arange(size * factor) + 0.5) / factor - 0.5, 0, size - 1)
+        want = np.apply_along_axis(
+            lambda row, at=places, n=size: np.interp(at, np.arange(n), row), axis, want
+        )
+
+    def resized(x):
+        return K.resize_images(x, 3, 2, "channels_last", "bilinear_half_pixel")
+
+    unknown = (0, 1, 2) if opened else ()
+    (got,) = run(resized, x, unknown=unknown)
+    np.testing.assert_allclose(got, want, rtol=1e-9, atol=1e-12)
+    check_gradients(resized, x, unknown=unknown)
+
+
 def test_nearest_rounds_down():
     x = np.arange(5.0).reshape(1, 5, 1)
     np.testing.assert_array_equal(run(lambda x: K.resize(x, (3,), "nearest"), x)[0].ravel(), [0, 1, 3])

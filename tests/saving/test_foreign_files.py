@@ -10,9 +10,11 @@ import pytest
 
 import saved_models as saved
 from golden import relative_error
+from kcore import backend as K
 from kcore import layers
 from kcore.errors import CannotMap, FileRefused
-from kcore.models import Sequential, load_model, model_from_json
+from kcore.models import Model, Sequential, load_model, model_from_json
+from kcore.saving.training_configs import training_in_keras_2
 
 ARCHIVE = zipfile.ZipFile(
     io.BytesIO((Path(__file__).parent.parent / "golden" / "foreign" / "models.zip").read_bytes())
@@ -125,3 +127,70 @@ def test_json_of_other_dialects():
         == model_from_json(ARCHIVE.read("tf_keras/masked/model.json").decode()).count_params()
     )
     assert json.loads(text)["module"] == "keras"
+
+
+def keras_3_masks():
+    return json.loads(ARCHIVE.read("keras3/masks/model.json"))
+
+
+def layer_called(config, name):
+    return next(la for la in config["config"]["layers"] if la["config"]["name"] == name)
+
+
+def test_the_phase_of_a_call_of_keras_3_is_not_kept():
+    """It writes training=False into the calls of all models; when they are trained, dropout works all the same."""
+    config = keras_3_masks()
+    drop = layer_called(config, "drop")
+    assert drop["inbound_nodes"][0]["kwargs"]["training"] is False
+    drop["config"]["rate"] = 0.9
+    model = model_from_json(json.dumps(config))
+    arrays = [np.ones((4, 5)), np.ones((4, 5, 2))]
+    inner = Model(model.inputs, model.get_layer("drop").output)
+    step = K.function([*inner.inputs, K.learning_phase()], inner.outputs)
+    zeros = [np.mean(step([*arrays, phase])[0] == 0.0) for phase in (0, 1)]
+    assert zeros[0] == 0 and zeros[1] > 0.5
+
+
+def test_masks_of_keras_3_that_would_not_come_by_themselves():
+    config = keras_3_masks()
+    layer_called(config, "emb")["config"]["mask_zero"] = False
+    with pytest.raises(CannotMap, match="'lstm': it is called with a mask of its own, made by 'not_equal"):
+        model_from_json(json.dumps(config))
+    config = keras_3_masks()
+    compared = next(la for la in config["config"]["layers"] if la["class_name"] == "NotEqual")
+    compared["inbound_nodes"][0]["args"][1] = 7
+    with pytest.raises(CannotMap, match="a mask of its own"):
+        model_from_json(json.dumps(config))
+    config = keras_3_masks()  # a mask that is one of the model's inputs
+    layer_called(config, "lstm")["inbound_nodes"][0]["kwargs"]["mask"]["config"]["keras_history"] = [
+        "a",
+        0,
+        0,
+    ]
+    with pytest.raises(CannotMap, match="made by 'a'"):
+        model_from_json(json.dumps(config))
+
+
+@pytest.mark.parametrize("name, key, value", [
+    ("ct", "dilation_rate", [2, 1, 1]), ("pad", "data_format", "channels_first"), ("up", "interpolation", "lanczos3"),
+])  # fmt: skip
+def test_arguments_without_a_counterpart(name, key, value):
+    config = json.loads(ARCHIVE.read("keras3/resized/model.json"))
+    layer_called(config, name)["config"][key] = value
+    with pytest.raises(CannotMap, match=f"{key}={value!r}".replace("[", r"\[")):
+        model_from_json(json.dumps(config))
+
+
+def test_names_of_metrics_of_several_outputs():
+    """tf.keras names them by the output; they are found again, and None stands for none."""
+
+    def wrapped(name, function):
+        return {"class_name": "MeanMetricWrapper", "config": {"name": name, "fn": function}}
+
+    given = [
+        [None],
+        [wrapped("kind_accuracy", "sparse_categorical_accuracy"), wrapped("kind_mae", "mean_absolute_error")],
+    ]
+    config = {"optimizer_config": {"class_name": "SGD", "config": {}}, "loss": "mse", "metrics": given}
+    made = training_in_keras_2(config, None, "a file", "tf.keras 2")
+    assert made["metrics"] == [[], ["accuracy", "mae"]]

@@ -2,7 +2,7 @@
 
     python make_models.py keras2 models.zip     # Python 3.7, keras==2.3.1
     python make_models.py tf_keras models.zip   # tf_keras
-    python make_models.py keras3 models.zip     # Keras 3
+    python make_models.py keras3 models.zip     # Keras 3; further arguments: only these models
 
 For each model the archive gets the files that its Keras writes and an .npz: inputs `x_i`, targets `y_i`, what it
 predicts `p_i`, the losses of two further steps `losses` (never saved in between), what it then predicts `q_i`.
@@ -17,6 +17,7 @@ import zipfile
 import numpy as np
 
 FLAVOR, ARCHIVE = sys.argv[1:3]
+ONLY = sys.argv[3:]
 if FLAVOR == "tf_keras":
     import tf_keras as keras
 else:
@@ -161,6 +162,49 @@ def moving_images():
     return m, [rand(4, 3, 5, 5, 1)], [rand(4, 2)]
 
 
+def masks():
+    a, b = Input((5,), name="a"), Input((5, 2), name="b")
+    y = L.Embedding(9, 3, mask_zero=True, name="emb")(a)
+    y = L.Dropout(0.0, name="drop")(L.LSTM(3, return_sequences=True, name="lstm")(y))
+    y = L.Bidirectional(L.GRU(2), name="both")(
+        L.Concatenate(name="cat")([y, L.TimeDistributed(L.Dense(2), name="td")(y)])
+    )
+    z = L.SimpleRNN(3, name="rnn")(L.Masking(0.5, name="mask")(b))
+    m = Model([a, b], L.Dense(2, name="out")(L.Concatenate(name="cat2")([y, z])), name="masks")
+    m.compile(O.SGD(0.1), "mse")
+    x, w = R.randint(1, 9, (4, 5)).astype("float32"), rand(4, 5, 2)
+    x[0, 3:], w[1, 2:] = 0, 0.5
+    return m, [x, w], [rand(4, 2)]
+
+
+def resized():
+    x, z, s = Input((3, 4, 2), name="x"), Input((2, 2, 2, 1), name="z"), Input((4, 2), name="s")
+    y = L.Conv2D(2, 2, name="c")(L.UpSampling2D((2, 3), interpolation="bilinear", name="up")(x))
+    y = L.ActivityRegularization(l1=0.01, l2=0.02, name="penalty")(L.Flatten(name="f1")(y))
+    v = L.Flatten(name="f2")(L.Conv3DTranspose(2, 2, strides=2, name="ct")(z))
+    t = L.Flatten(name="f3")(L.Conv1D(2, 2, name="c1")(L.ZeroPadding1D((1, 2), name="pad")(s)))
+    m = Model([x, z, s], L.Dense(2, name="out")(L.Concatenate(name="cat")([y, v, t])), name="resized")
+    m.compile(O.SGD(0.05), "mse")
+    return m, [rand(4, 3, 4, 2), rand(4, 2, 2, 2, 1), rand(4, 4, 2)], [rand(4, 2)]
+
+
+def inside():
+    """A model in a model in a model, each the output of the next; frozen ones; metrics for one output alone."""
+    entry = Input((3,), name="e1")
+    first = Model(entry, L.Dense(3, name="d1")(L.BatchNormalization(name="bn")(entry)), name="first")
+    entry = Input((3,), name="e2")
+    second = Model(entry, first(L.Dense(3, activation="tanh", name="d2")(entry)), name="second")
+    frozen = Sequential(name="frozen")
+    start(frozen, (3,), "e3", lambda **k: L.Dense(2, name="d3", **k))
+    frozen.add(L.BatchNormalization(name="bn3"))
+    if not K2:  # which forgets it
+        frozen.trainable = False
+    x = Input((3,), name="x")
+    m = Model(x, [second(x), frozen(second(x))], name="inside")
+    m.compile(O.SGD(0.05, momentum=0.9), ["mse", "mae"], metrics=[[], ["mae"]], loss_weights=[1.0, 0.5])
+    return m, [rand(6, 3)], [rand(6, 3), rand(6, 2)]
+
+
 def optimized(make):
     def build():
         m = Sequential(name="optimized")
@@ -174,7 +218,10 @@ def optimized(make):
     return build
 
 
-MODELS = [(f.__name__, f) for f in (images, masked, sequences_out, volumes, states, nested, moving_images)]
+MODELS = [
+    (f.__name__, f)
+    for f in (images, masked, sequences_out, volumes, states, nested, moving_images, masks, resized, inside)
+]
 MODELS += [
     ("amsgrad", optimized(lambda: O.Adam(0.05, amsgrad=True))),
     ("adamax", optimized(lambda: O.Adamax(0.05))),
@@ -226,10 +273,12 @@ with (
     zipfile.ZipFile(ARCHIVE, "a", zipfile.ZIP_DEFLATED, compresslevel=9) as archive,
     tempfile.TemporaryDirectory() as folder,
 ):
-    if not K2:
+    if not K2 and not ONLY:
         unmappable().save(os.path.join(folder, "m.h5"))
         archive.write(os.path.join(folder, "m.h5"), FLAVOR + "/unmappable/model.h5")
     for name, build in MODELS:
+        if ONLY and name not in ONLY:
+            continue
         model, x, y = build()
         for _ in range(2):
             model.train_on_batch(one(x), one(y))
