@@ -10,7 +10,7 @@ import numpy as np
 from .. import dtypes
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .declare import Tensor, Tensors, as_tensor, operation, primitive
+from .declare import Tensor, Tensors, as_read, as_tensor, operation, primitive
 from .gradients import connected, expand_gradients
 from .graph import dependents, inputs_of, nodes_between, rebuild
 from .program import Body, replaced
@@ -297,7 +297,7 @@ def branch_of(predicate: Any, then: Callable[[], Any], otherwise: Callable[[], A
     What was made before the call is passed in; what the functions make stays in their branch.
     """
     start = SymbolicTensor((), "bool").id
-    made = [[as_tensor(t) for t in _listed(f())] for f in (then, otherwise)]
+    made = [[as_read(t) for t in _listed(f())] for f in (then, otherwise)]
     outer: dict[SymbolicTensor, SymbolicTensor] = {}
 
     def note(tensor: SymbolicTensor) -> None:
@@ -328,7 +328,7 @@ def repeat_while(
     condition: Callable[..., Any], body: Callable[..., Any], initial: Sequence[Any]
 ) -> list[SymbolicTensor]:
     """`while condition(*states): states = body(*states)`; the last states."""
-    start = [as_tensor(t) for t in initial]
+    start = [as_read(t) for t in initial]
     inputs = [Placeholder(t.shape, t.dtype) for t in start]
     tests, n = _listed(condition(*inputs)), 1
     news = [as_tensor(t) for t in _listed(body(*inputs))]
@@ -346,13 +346,13 @@ def scan_function(
     function: Callable[..., Any], sequences: Sequence[Any], initial: Sequence[Any], reverse: bool = False
 ) -> tuple[list[SymbolicTensor], list[SymbolicTensor]]:
     """`function`(states, slices) -> (states, outputs) along axis 0; gives (last states, stacked outputs)."""
-    rows = [as_tensor(s) for s in sequences]
+    rows = [as_read(s) for s in sequences]
     if not rows or any(not r.shape for r in rows):
         raise ShapeError(
             f"a loop goes along the first axis of its sequences; {', '.join(describe(r.shape) for r in rows) or 'none'} "
             "was given."
         )
-    start = [as_tensor(s) for s in initial]
+    start = [as_read(s) for s in initial]
     states_in = [Placeholder(s.shape, s.dtype, name="state") for s in start]
     slices_in = [Placeholder(s.shape[1:], s.dtype, name="slice") for s in rows]
 

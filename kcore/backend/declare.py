@@ -109,7 +109,8 @@ class Operation:
         self.__wrapped__ = meaning
         self.parameters = list(inspect.signature(meaning).parameters.values())
         self.names = tuple(p.name for p in self.parameters)
-        self.reads_as_kept = self.name == "cast"  # where one type is asked for, none is put before it
+        # where one type is asked for, none is put before it; what loops pass in is read by the operations within
+        self.reads_as_kept = self.name in ("cast", "scan", "while_loop", "cond")
         self.kinds = tuple(_KINDS.get(_annotation(p), "static") for p in self.parameters)
         self.tensor_positions = [i for i, k in enumerate(self.kinds) if k in ("tensor", "list", "optional")]
         if self.name in _declared:
@@ -331,6 +332,17 @@ def to_array(value: Any) -> np.ndarray:
     return np.asarray(value.toarray() if hasattr(value, "toarray") else value)
 
 
+def read_dtype(tensor: Any) -> Any:
+    """The type in which an operation here would read `tensor`."""
+    dtype = _read_as.get()
+    return tensor.dtype if dtype is None or not getattr(tensor, "autocast", False) else dtype
+
+
+def as_read(value: Any) -> SymbolicTensor:
+    """`as_tensor`, a variable in the type in which an operation here would read it."""
+    return as_tensor(_as_read([value])[0])
+
+
 def _as_read(values: list[Any]) -> list[Any]:
     """Variables that follow a policy in the type in which they are read here (see `reading_as`)."""
     dtype = _read_as.get()
@@ -421,6 +433,6 @@ def _known_values(value: SymbolicTensor) -> tuple[int | None, ...]:
 
 __all__ = [
     "Dims", "GraphError", "Operation", "Optional", "Placeholder", "Tensor", "Tensors", "as_dims", "as_tensor",
-    "as_tensors", "cast_to", "composite", "declared", "operation", "primitive", "reading_as", "set_eager_runner",
-    "static_dims", "to_array",
+    "as_tensors", "cast_to", "composite", "declared", "operation", "primitive", "read_dtype", "reading_as",
+    "set_eager_runner", "static_dims", "to_array", "as_read",
 ]  # fmt: skip

@@ -8,7 +8,7 @@ import numpy as np
 
 from ..dtypes import canonical
 from ..kernel.config import settings
-from .declare import operation
+from .declare import operation, read_dtype
 from .random_state import draw_seed, make_key
 from .values import known_sizes
 from .variables import Variable
@@ -58,8 +58,9 @@ def dropout(x: Any, level: Any, noise_shape: Any = None, seed: int | None = None
     if noise_shape is not None:
         shape = [shape[i] if n in (None, -1) else n for i, n in enumerate(noise_shape)]
     kept = 1.0 - level
-    drawn = operation("random_uniform")(make_key(seed), shape, x.dtype if hasattr(x, "dtype") else None)
-    mask = operation("cast")(operation("less")(drawn, kept), str(x.dtype))
+    kind = read_dtype(x) if hasattr(x, "dtype") else None
+    drawn = operation("random_uniform")(make_key(seed), shape, kind)
+    mask = operation("cast")(operation("less")(drawn, kept), str(kind))
     return x * mask / kept
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..errors import ShapeError
 from .control import scan_function
-from .declare import as_tensor, operation
+from .declare import as_read, as_tensor, operation
 from .function import numbers_of
 
 
@@ -60,7 +60,7 @@ def _rnn(
         rows.append(operation("cast")(_time_major(mask), "bool"))
     if go_backwards:
         rows = [operation("reverse")(r, 0) for r in rows]
-    initial = [as_tensor(s) for s in initial_states]
+    initial = [as_read(s) for s in initial_states]
     step = _Step(step_function, extra, mask is not None, len(initial))
     if unroll:
         return _unrolled(step, rows, initial)

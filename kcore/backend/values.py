@@ -14,7 +14,7 @@ from .. import dtypes
 from ..errors import ArgumentError, ShapeError, SymbolicTensorError
 from ..kernel.config import settings
 from ..shapes import Shape, as_shape, describe, size_of
-from .declare import as_tensor, operation, to_array
+from .declare import as_tensor, operation, read_dtype, to_array
 from .function import evaluate, forget_prepared
 from .sparse import parts_of, sparse_placeholder, sparse_variable
 from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
@@ -136,8 +136,8 @@ def ndim(x: Any) -> int:
 
 
 def dtype(x: Any) -> str:
-    """The name of the tensor's element type, such as 'float32'."""
-    return dtypes.canonical(x.dtype)
+    """The name of the tensor's element type, such as 'float32'. Within `call`, that in which a weight is read there."""
+    return dtypes.canonical(read_dtype(x))
 
 
 def count_params(x: Any) -> int | None:

@@ -140,6 +140,7 @@ class Own(Layer):
             "wide": K.dtype(self.wide * 2.0),
             "held": K.dtype(self.held * 2.0),
             "cast": K.dtype(K.cast(self.kernel, "float64")),
+            "told": K.dtype(self.kernel),
         }
         return K.dot(inputs, self.kernel) * self.held
 
@@ -150,6 +151,7 @@ def test_weights_are_read_in_the_compute_type_within_call():
     assert layer.seen == {
         "inputs": "float16", "product": "float16", "exact": "float32", "places": "int32", "wide": "float16",
         "held": "float16", "cast": "float64",
+        "told": "float16",
     }  # fmt: skip
     assert output.dtype == "float16"
     assert [w.dtype for w in layer.weights] == ["float32", "float32", "float32", "int32", "float64"]
@@ -195,6 +197,42 @@ def test_states_are_updated_in_their_own_type():
     output = layer(inputs)
     K.function([inputs], [output], updates=layer.get_updates_for(inputs))([np.ones((1, 2))])
     assert layer.get_weights()[0] == 2049.0  # float16 would stay at 2048
+
+
+class InLoops(Layer):
+    """Weights as states of a loop, in its body, in a branch, dropped."""
+
+    def build(self, input_shape):
+        self.first = self.add_weight("first", (2, 3), initializer="ones")
+        self.factor = self.add_weight("factor", (3,), initializer="ones")
+        super().build(input_shape)
+
+    def call(self, inputs):
+        def step(x, states):
+            new = x * self.factor + states[0]
+            return new, [new]
+
+        _, outputs, _ = K.rnn(step, inputs, [self.first])
+        _, unrolled, _ = K.rnn(step, inputs, [self.first], unroll=True)
+        chosen = K.switch(K.equal(K.sum(inputs), 0.5), lambda: self.factor * 2.0, lambda: self.factor)
+        dropped = K.in_train_phase(K.dropout(self.factor, 0.5), self.factor)
+        self.seen = {K.dtype(t) for t in (outputs, unrolled, chosen, dropped)}
+        return outputs + unrolled + chosen * dropped
+
+
+def test_loops_and_branches_read_weights_in_the_compute_type():
+    layer = InLoops(dtype="mixed_float16")
+    inputs = Input(batch_shape=(2, 4, 3))
+    output = layer(inputs)
+    assert layer.seen == {"float16"} and output.dtype == "float16"
+    slopes = K.gradients(K.sum(K.cast(output, "float32")), layer.trainable_weights)
+    assert [K.dtype(s) for s in slopes] == ["float32"] * 2
+    rows = np.full((2, 4, 3), 0.25, "float32")
+    got, first, factor = (np.asarray(v) for v in K.function([inputs], [output, *slopes])([rows]))
+    steps = np.arange(1, 5)
+    np.testing.assert_allclose(got[0, :, 0], 2 * (1 + 0.25 * steps) + 1)
+    np.testing.assert_allclose(first, np.full((2, 3), 8.0))
+    np.testing.assert_allclose(factor, np.full(3, 2 * 2 * 0.25 * steps.sum() + 2 * 8))
 
 
 # inputs --------------------------------------------------------------------------------------------------------

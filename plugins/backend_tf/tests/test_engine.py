@@ -14,6 +14,7 @@ from kcore_backend_tf import NativeLayer, startup
 
 import kcore
 from kcore import backend as K
+from kcore import mixed_precision
 from kcore.callbacks import Callback, LambdaCallback
 from kcore.errors import ArgumentError
 from kcore.layers import Conv2D, Dense, Dropout, Flatten, Input
@@ -218,6 +219,23 @@ def test_a_model_inside_a_users_function_and_tape():
     )
     for a, b in zip(by_tape, function([x]), strict=True):
         np.testing.assert_allclose(a.numpy(), b, atol=1e-5)
+
+
+def test_a_mixed_model_within_a_tape():
+    x, _ = data()
+    with kcore.use_backend("tensorflow"), mixed_precision.policy_scope("mixed_float16"):
+        model = Sequential([Dense(4, activation="tanh", input_shape=(6,)), Dense(2)])
+    weights = [w.native for w in model.trainable_weights]
+    with tf.GradientTape() as tape:
+        output = model(tf.constant(x))
+        loss = tf.reduce_sum(tf.cast(output, tf.float32) ** 2)
+    assert output.dtype == tf.float16
+    by_tape = tape.gradient(loss, weights)
+    assert {g.dtype for g in by_tape} == {tf.float32}
+    total = K.sum(K.square(K.cast(model.output, "float32")))
+    function = K.function([model.input], K.gradients(total, model.trainable_weights))
+    for a, b in zip(by_tape, function([x]), strict=True):
+        np.testing.assert_allclose(a.numpy(), b, rtol=2e-2, atol=2e-2)
 
 
 class Scale(tf.Module):

@@ -154,5 +154,5 @@ class SpectralNormalization(_KernelWrapper):
             v = K.l2_normalize(K.dot(u, K.transpose(fixed)), axis=-1)
             u = K.l2_normalize(K.dot(v, fixed), axis=-1)
         u, v = K.stop_gradient(u), K.stop_gradient(v)
-        self.add_update([(self.u, K.cast(u, K.dtype(self.u)))], inputs)
+        self.add_update([(self.u, K.cast(u, self.u.dtype))], inputs)
         return wide(kernel) / K.sum(K.dot(v, matrix) * u)

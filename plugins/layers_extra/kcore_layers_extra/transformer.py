@@ -91,7 +91,7 @@ class _Block(ExtraLayer):
             )
         return self._made(
             MultiHeadAttention(
-                self.num_heads, size // self.num_heads, causal, self.dropout, dtype=self.dtype
+                self.num_heads, size // self.num_heads, causal, self.dropout, dtype=self.dtype_policy
             ),
             shapes if len(shapes) > 1 else shapes[0],
         )
@@ -101,12 +101,14 @@ class _Block(ExtraLayer):
         return layer
 
     def _network(self, shape):
-        self.first = self._made(Dense(self.hidden, activation=self.activation, dtype=self.dtype), shape)
-        self.second = self._made(Dense(shape[-1], dtype=self.dtype), (*shape[:-1], self.hidden))
+        self.first = self._made(
+            Dense(self.hidden, activation=self.activation, dtype=self.dtype_policy), shape
+        )
+        self.second = self._made(Dense(shape[-1], dtype=self.dtype_policy), (*shape[:-1], self.hidden))
 
     def _norms(self, count, shape):
         self.norms = [
-            self._made(LayerNormalization(self.epsilon, dtype=self.dtype), shape) for _ in range(count)
+            self._made(LayerNormalization(self.epsilon, dtype=self.dtype_policy), shape) for _ in range(count)
         ]
 
     def _add(self, x, f, norm, training):
