@@ -216,7 +216,12 @@ def categorical_crossentropy(y_true, y_pred, from_logits=False, label_smoothing=
 
 
 def _size(tensor, axis):
-    known = K.int_shape(tensor)[axis]
+    shape = K.int_shape(tensor)
+    if not -len(shape) <= axis < len(shape):
+        raise ShapeError(
+            f"label_smoothing needs the number of classes, at axis {axis}; predictions have shape {describe(shape)}."
+        )
+    known = shape[axis]
     return float(known) if known is not None else K.cast(K.shape(tensor)[axis], K.dtype(tensor))
 
 

@@ -149,3 +149,13 @@ def test_what_does_not_fit(loss, target, advice):
     with pytest.raises(ShapeError, match="'scores'.*expected.*found") as raised:
         losses.check_loss_fits(loss, target, (None, 3), "scores")
     assert advice in str(raised.value)
+
+
+def test_smoothing_needs_an_axis_of_classes():
+    with pytest.raises(ShapeError, match="number of classes, at axis 1"):
+        losses.CategoricalCrossentropy(label_smoothing=0.1)(np.ones(3), np.ones(3))
+
+
+def test_classes_of_one_sample_alone():
+    loss = losses.sparse_categorical_crossentropy(K.constant([1.0]), K.constant([0.2, 0.8]))
+    np.testing.assert_allclose(K.eval(loss), [-np.log(0.8)], rtol=1e-6)

@@ -111,6 +111,10 @@ def test_names():
         metrics.get(5)
 
 
+def test_names_of_states():
+    assert [w.name for w in metrics.Mean().weights] == ["total:0", "count:0"]
+
+
 def test_stored_and_cloned():
     metric = metrics.AUC(num_thresholds=7, curve="PR")
     again = metrics.deserialize(metrics.serialize(metric))

@@ -316,6 +316,8 @@ def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=
         )
     if logits.shape[-1] is None:
         raise ShapeError(f"outputs have shape {describe(output.shape)}; the number of classes must be known.")
+    if len(logits.shape) == 1:  # classes alone: a batch of one, as in Keras 2
+        target, logits = expand_dims(target, 0), expand_dims(logits, 0)
     return sparse_softmax_cross_entropy(cast(target, "int64"), logits)
 
 

@@ -14,6 +14,7 @@ from .control import branch_of
 from .declare import Tensor, as_tensor, composite, operation, reading_as
 from .function import Function, numbers_of
 from .gradients import gradients as _gradients
+from .graph import leaves_of
 from .tensor import Constant, Placeholder, SymbolicTensor
 from .values import at_clear_session
 from .variables import Update, Variable
@@ -21,6 +22,18 @@ from .variables import Update, Variable
 # 1 in training, 0 in inference. A program for one of them fixes it; K.function takes it as an input.
 LEARNING_PHASE = Placeholder((), "bool", name="keras_learning_phase", default=0)
 _fixed: ContextVar[int | None] = ContextVar("kcore_learning_phase", default=None)
+
+
+def _depends_on_phase(tensor: SymbolicTensor) -> bool:
+    return vars(tensor).get("_told_of_phase", False) or LEARNING_PHASE in leaves_of([tensor])
+
+
+def _tell_of_phase(tensor: SymbolicTensor, value: bool) -> None:
+    vars(tensor)["_told_of_phase"] = value
+
+
+# Keras 2's mark of tensors that differ between training and inference, which layers of its users read and set
+SymbolicTensor._uses_learning_phase = property(_depends_on_phase, _tell_of_phase)  # type: ignore[attr-defined]
 
 
 def learning_phase() -> Any:

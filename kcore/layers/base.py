@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 
 from .. import backend as K
-from .. import constraints, initializers
+from .. import constraints, initializers, regularizers
 from ..backend.declare import cast_to, reading_as
 from ..backend.function import Function
 from ..backend.phases import learning_phase_within
@@ -300,7 +300,7 @@ class Layer:
         constraint: Any = None,
         autocast: bool = True,
     ) -> Variable:
-        """A new weight; `initializer` may be a name, an initializer, or a function of the shape.
+        """A new weight; `initializer`, `regularizer` and `constraint` may be names, objects or functions.
 
         It is kept in `dtype`, by default the policy's variable type. Within `call` a floating one is read in the
         compute type, unless `autocast` is False.
@@ -326,7 +326,8 @@ class Layer:
         )  # fmt: skip
         weight.autocast = autocast and is_float(dtype)
         if regularizer is not None:
-            self.add_loss(lambda: _penalty(regularizer, weight))
+            penalty = regularizers.get(regularizer)
+            self.add_loss(lambda: _penalty(penalty, weight))
         (self._trainable_weights if trainable else self._non_trainable_weights).append(weight)
         return weight
 

@@ -51,6 +51,7 @@ class _Merge(Layer):
         return self._merged(raised)
 
     def compute_output_shape(self, input_shape):
+        self._check_count(input_shape, 1)
         rank = max(len(s) for s in input_shape)
         merged = None
         for i, shape in enumerate(input_shape):
@@ -127,6 +128,7 @@ class Concatenate(_Merge):
         return K.concatenate(list(inputs), axis=self.axis)
 
     def compute_output_shape(self, input_shape):
+        self._check_count(input_shape, 1)
         shapes = [tuple(s) for s in input_shape]
         rank = len(shapes[0])
         axis = self.axis % rank

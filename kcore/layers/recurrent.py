@@ -261,6 +261,11 @@ class RNN(Layer):
                 "features) to the first layer, or batch_shape to Input()."
             )
         shapes = self._state_shapes(shape)
+        if any(None in s for s in shapes):
+            raise ShapeError(
+                f"{self._told()} is stateful, so the shapes of its states, {', '.join(map(describe, shapes))}, must be "
+                f"known in full; inputs have shape {describe(tuple(shape))}. Give batch_input_shape=(...) all sizes."
+            )
         if self._states is None:
             kind = getattr(self.cell, "compute_dtype", self.compute_dtype)
             self._states = [

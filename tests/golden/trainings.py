@@ -62,7 +62,10 @@ def train(modules, name):
     positive = ["variance" in w.name for layer in model.layers for w in layer.weights]  # as get_weights
     model.set_weights([np.abs(v) + 0.1 if p else v for v, p in zip(values, positive)])
     model.compile(todo.get("optimizer") or kit.optimizers.SGD(0.1), **todo["compile"])
-    history = model.fit(x, y, batch_size=4, epochs=2, shuffle=False, verbose=0, **todo.get("fit", {}))
+    np.random.seed(3)
+    fit = {"batch_size": 4, "epochs": 2, "shuffle": False, "verbose": 0}
+    fit.update(todo.get("fit", {}))
+    history = model.fit(x, y, **fit)
     result = {"history " + k: np.asarray(v) for k, v in history.history.items()}
     result["names"] = np.asarray(model.metrics_names)
     result["evaluate"] = np.asarray(model.evaluate(x, y, batch_size=3, verbose=0))
@@ -352,6 +355,21 @@ def images(k):
         "model": model, "x": k.real(10, 6, 6, 1), "y": k.one_hot(2, 10),
         "compile": {"loss": "categorical_crossentropy", "metrics": ["acc"]},
     }  # fmt: skip
+
+
+# rows in the order of a seed --------------------------------------------------------------------------------------
+def _shuffled(name, how):
+    def made(k):
+        return {
+            "model": k.dense(2, "tanh"), "x": k.real(11, 4), "y": k.real(11, 2), "compile": {"loss": "mse"},
+            "fit": {"shuffle": how, "epochs": 3, "validation_split": 0.2},
+        }  # fmt: skip
+
+    CASES[name] = made
+
+
+_shuffled("rows_shuffled", True)
+_shuffled("batches_shuffled", "batch")
 
 
 # clipping of what is looked up -------------------------------------------------------------------------------------

@@ -205,14 +205,21 @@ REFUSED = [
     (lambda: layers.ZeroPadding1D(padding=(1, 1, 1, 1)), None, ArgumentError, "padding"),
     (lambda: layers.Conv3DTranspose(2, 2, dilation_rate=2), None, ArgumentError, "dilation_rate=2"),
     (lambda: layers.BatchNormalization(mode=1), None, TypeError, "mode=1"),
+    (lambda: layers.ConvLSTM2D(2, 2, stateful=True), "unknown size", ShapeError, "known in full"),
+    (lambda: layers.Concatenate().compute_output_shape((None, 3)), None, ArgumentError, "list of at least"),
 ]
 
 
 @pytest.mark.parametrize("make, shape, error, told", REFUSED, ids=[r[3] for r in REFUSED])
 @pytest.mark.filterwarnings("ignore:.*Keras 1")
 def test_refused_when_made_or_called(make, shape, error, told):
+    x = (
+        layers.Input(batch_shape=(2, 3, None, 5, 1))
+        if shape == "unknown size"
+        else layers.Input(shape or (3,))
+    )
     with pytest.raises(error, match=told):
-        make()(layers.Input(shape))
+        make()(x)
 
 
 def test_dtype_of_an_input_spec():
@@ -245,3 +252,31 @@ def test_trainable_of_a_wrapper_holds_within(wrap):
     assert not any(layer.trainable for layer in wrapper._sublayers)
     wrapper.trainable = True
     assert all(layer.trainable for layer in wrapper._sublayers)
+
+
+def test_names_for_what_a_weight_is_given():
+    class Adds(layers.Layer):
+        def build(self, input_shape):
+            self.w = self.add_weight(
+                "w", input_shape[1:], initializer="ones", regularizer="l2", constraint="non_neg"
+            )
+            self.built = True
+
+        def call(self, inputs):
+            return inputs * self.w
+
+    layer = Adds()
+    layer(layers.Input((3,)))
+    assert K.eval(layer.losses[0]) == pytest.approx(0.03)
+    assert layer.w.constraint is not None
+
+
+def test_mark_of_what_depends_on_the_phase():
+    x = layers.Input((3,))
+    dropout = layers.Dropout(0.5)
+    assert layers.Dense(2)(dropout(x))._uses_learning_phase
+    assert not dropout(x, training=True)._uses_learning_phase
+    plain = layers.Dense(2)(x)
+    assert not plain._uses_learning_phase
+    plain._uses_learning_phase = True  # as layers of Keras 2's users set it
+    assert plain._uses_learning_phase
