@@ -307,6 +307,7 @@ def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=
     if axis != len(output.shape) - 1:
         order = [i for i in range(len(output.shape)) if i != axis]
         logits = transpose(logits, (*order, axis))
+    alone = len(target.shape) == len(logits.shape) == 1  # classes of one sample and its target in a list
     if len(target.shape) == len(logits.shape) and target.shape[-1] == 1:
         target = squeeze(target, -1)
     if len(target.shape) != len(logits.shape) - 1:
@@ -316,9 +317,8 @@ def sparse_categorical_crossentropy(target: Tensor, output: Tensor, from_logits=
         )
     if logits.shape[-1] is None:
         raise ShapeError(f"outputs have shape {describe(output.shape)}; the number of classes must be known.")
-    if len(logits.shape) == 1:  # classes alone: a batch of one, as in Keras 2
-        target, logits = expand_dims(target, 0), expand_dims(logits, 0)
-    return sparse_softmax_cross_entropy(cast(target, "int64"), logits)
+    loss = sparse_softmax_cross_entropy(cast(target, "int64"), logits)
+    return expand_dims(loss, 0) if alone else loss  # of one sample a list of one loss, as in Keras 2
 
 
 def _classes_shape(target, logits):
