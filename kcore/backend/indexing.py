@@ -184,13 +184,24 @@ def gather(reference: Tensor, indices: Tensor, axis=0):
 @gather.gradient
 def _(g, out, x, indices, axis):
     axis = normalize_axis(axis, x.ndim)
-    zeros = zeros_like(x)
     if axis == 0:
-        return scatter_add(zeros, indices, g), None
+        return gather_gradient(g, indices, x), None
+    zeros = zeros_like(x)
     moved, back = _to_front(x.ndim, axis)
     width = indices.ndim
     order = (*range(axis, axis + width), *range(axis), *range(axis + width, g.ndim))
     return transpose(scatter_add(transpose(zeros, moved), indices, transpose(g, order)), back), None
+
+
+@composite(shape=lambda g, indices, like: like.shape, dtype=_indexed, level="training")
+def gather_gradient(g: Tensor, indices: Tensor, like: Tensor):
+    """Zeros in the shape of `like`, with `g` (indices.shape + like.shape[1:]) added to the rows `indices`."""
+    return scatter_add(zeros_like(like), indices, g)
+
+
+@gather_gradient.gradient
+def _(h, out, g, indices, like):
+    return gather(h, indices), None, None
 
 
 def _to_front(rank, axis):

@@ -569,6 +569,15 @@ def _scatter_add(d: Draw) -> list[Sample]:
     ]
 
 
+@_for("gather_gradient")
+def _gather_gradient(d: Draw) -> list[Sample]:
+    return [
+        S(d(3, 2), np.array([1, 3, -3], "int32"), d(4, 2)),
+        S(d(2, 2), np.array([[0, 2], [2, 2]], "int64"), d(4)),
+        S(d(0, 2), np.zeros((0,), "int32"), d(4, 2)),
+    ]
+
+
 @_for("scatter_update")
 def _scatter_update(d: Draw) -> list[Sample]:
     return [S(d(4, 2), np.array([1, 3], "int32"), d(2, 2)), S(d(4), np.array([2, 0], "int64"), d(2))]

@@ -51,6 +51,14 @@ def _writing(write):
     return run
 
 
+def gather_gradient(g, indices, like):
+    size = like.shape[0] or tf.shape(like)[0]
+    rows = _counted_from_front(indices, size)
+    total = tf.math.unsorted_segment_sum(g, rows, size)
+    total.set_shape(like.shape)
+    return total
+
+
 def argsort(x, axis=-1, descending=False):
     if x.dtype.is_bool:
         x = tf.cast(x, tf.int32)
@@ -66,3 +74,4 @@ PRIMITIVES = {
     "scatter_update": _writing(tf.tensor_scatter_nd_update),
     "argsort": argsort,
 }
+FUSED = {"gather_gradient": gather_gradient}
