@@ -110,6 +110,15 @@ class Node:
             before._outbound_nodes.append(self)
         layer._inbound_nodes.append(self)
 
+    def get_config(self) -> dict[str, Any]:
+        """The call in names of layers, as in Keras 2."""
+        return {
+            "outbound_layer": self.outbound_layer.name,
+            "inbound_layers": [layer.name for layer in self.inbound_layers],
+            "node_indices": self.node_indices,
+            "tensor_indices": self.tensor_indices,
+        }
+
 
 _BASE_ARGUMENTS = {
     "input_shape", "batch_input_shape", "batch_size", "dtype", "name", "trainable", "weights", "input_dtype", "autocast",

@@ -240,13 +240,12 @@ class Conv3DTranspose(_ConvTranspose, Conv3D):
 _DEPTHWISE = tuple(s.replace("kernel_", "depthwise_") if s != "kernel_size" else s for s in _SETTINGS)
 
 
-class DepthwiseConv2D(_Conv):
+class DepthwiseConv2D(Conv2D):
     """Convolves each channel alone: (batch, rows, cols, channels) -> (batch, ..., channels * depth_multiplier).
 
     Weights: depthwise_kernel (*kernel_size, channels, depth_multiplier), bias (channels * depth_multiplier,).
     """
 
-    rank = 2
     settings = (*_DEPTHWISE[1:], "depth_multiplier")
 
     def __init__(
@@ -255,7 +254,7 @@ class DepthwiseConv2D(_Conv):
         bias_initializer="zeros", depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
         depthwise_constraint=None, bias_constraint=None, **kwargs,
     ):  # fmt: skip
-        super().__init__(locals(), **kwargs)
+        _Conv.__init__(self, locals(), **kwargs)  # past Conv2D's, which has other arguments
 
     def _add_kernels(self, channels):
         self.depthwise_kernel = self.add_weight(

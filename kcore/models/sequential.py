@@ -31,6 +31,11 @@ class Sequential(Model):
     def layers(self) -> list[Layer]:
         return self.__dict__.get("_stack", [])
 
+    @property
+    def model(self) -> Sequential:
+        """The model itself: in Keras 1 there was another one inside."""
+        return self
+
     def add(self, layer: Layer) -> None:
         """Puts `layer` on top. Raises ShapeError at once if it does not fit."""
         if not isinstance(layer, Layer):

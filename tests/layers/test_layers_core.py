@@ -280,3 +280,13 @@ def test_mark_of_what_depends_on_the_phase():
     assert not plain._uses_learning_phase
     plain._uses_learning_phase = True  # as layers of Keras 2's users set it
     assert plain._uses_learning_phase
+
+
+def test_a_call_in_names():
+    x = layers.Input((3,), name="x")
+    shared = layers.Dense(3, name="shared")
+    shared(shared(x))
+    assert shared._inbound_nodes[1].get_config() == {
+        "outbound_layer": "shared", "inbound_layers": ["shared"], "node_indices": [0], "tensor_indices": [0]
+    }  # fmt: skip
+    assert isinstance(layers.DepthwiseConv2D(2), layers.Conv2D)  # as in Keras 2
