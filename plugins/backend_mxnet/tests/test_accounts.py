@@ -1,5 +1,7 @@
 """What `model.explain()` tells of transposes and layouts is what stands in MXNet's own graphs."""
 
+from collections import Counter
+
 import numpy as np
 import pytest
 from kcore_backend_mxnet.accounts import nodes
@@ -80,3 +82,39 @@ def test_training_uses_the_backward_operations_of_mxnet(make, operations):
         assert len(forward) == len(backward) == 1, name
         (tied,) = backward[0]["control_deps"]
         assert made[tied] is forward[0]
+
+
+def network():
+    return Sequential(
+        [
+            L.Conv2D(3, 3, activation="relu", input_shape=(8, 8, 2)), L.DepthwiseConv2D(2), L.AveragePooling2D(2),
+            L.MaxPooling2D(), L.Flatten(), L.Dense(4, activation="softmax"),
+        ]
+    )  # fmt: skip
+
+
+def told_and_made(mode):
+    """How often each operation is told, and how often each operation stands in the graph."""
+    with kcore.use_backend("mxnet"):
+        model = network()
+        model.compile("sgd", "categorical_crossentropy")
+        accounts = model.explain(training=mode == "train").accounts
+        _, program, _ = model._steps.lowered(mode)
+        made = Counter(n["op"] for n in nodes(engine(), program))
+    told = Counter()
+    for account in accounts:
+        told += account.fused + account.primitives
+    return told, made
+
+
+@pytest.mark.parametrize("mode", ["train", "predict"])
+def test_what_is_told_as_one_operation_is_one(mode):
+    told, made = told_and_made(mode)
+    assert told["convolution"] + told["depthwise_convolution"] == made["Convolution"] == 2
+    assert told["avg_pool"] + told["max_pool"] == made["Pooling"] == 2
+    assert told["rectify"] == made["Activation"] == 1
+    # softmax is told as composed: so it is
+    assert "softmax" not in told and not made["softmax"] and made["exp"] == told["exp"] == 1
+    if mode == "train":
+        back = ("convolution_kernel_gradient", "depthwise_convolution_kernel_gradient")
+        assert sum(told[name] for name in back) == made["_backward_Convolution"] == 2

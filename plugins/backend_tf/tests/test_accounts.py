@@ -1,5 +1,7 @@
 """What `model.explain()` tells of transposes and layouts is what stands in TensorFlow's own graphs."""
 
+from collections import Counter
+
 import pytest
 from kcore_backend_tf.compiled import Compiled
 
@@ -59,3 +61,47 @@ def test_layouts_are_those_of_the_nodes():
 def test_devices():
     with kcore.use_backend("tensorflow"):
         assert made("images").explain().accounts[0].device == engine().default_device()
+
+
+def network():
+    return Sequential(
+        [
+            L.Conv2D(3, 3, activation="relu", input_shape=(8, 8, 2)), L.DepthwiseConv2D(2), L.AveragePooling2D(2),
+            L.MaxPooling2D(), L.Flatten(), L.Dense(4, activation="softmax"),
+        ]
+    )  # fmt: skip
+
+
+def told_and_made(mode):
+    """How often each operation is told, and how often each operation stands in the graph."""
+    with kcore.use_backend("tensorflow"):
+        model = network()
+        model.compile("sgd", "categorical_crossentropy")
+        accounts = model.explain(training=mode == "train").accounts
+        _, program, _ = model._steps.lowered(mode)
+        made = Counter(n.op for n in Compiled(engine(), program).graph().as_graph_def().node)
+    told = Counter()
+    for account in accounts:
+        told += account.fused + account.primitives
+    return told, made
+
+
+FUSED = {
+    "convolution": "Conv2D", "depthwise_convolution": "DepthwiseConv2dNative", "avg_pool": "AvgPool",
+    "rectify": "Relu", "softmax": "Softmax", "matmul": "MatMul",
+}  # fmt: skip
+FUSED_BACKWARD = {
+    "convolution_kernel_gradient": "Conv2DBackpropFilter", "rectify_gradient": "ReluGrad",
+    "depthwise_convolution_transpose": "DepthwiseConv2dNativeBackpropInput",
+    "depthwise_convolution_kernel_gradient": "DepthwiseConv2dNativeBackpropFilter",
+    "avg_pool_gradient": "AvgPoolGrad", "max_pool_gradient": "MaxPoolGrad",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("mode", ["train", "predict"])
+def test_what_is_told_as_one_operation_is_one(mode):
+    told, made = told_and_made(mode)
+    for name, node in (
+        FUSED | FUSED_BACKWARD if mode == "train" else FUSED | {"max_pool": "MaxPool"}
+    ).items():
+        assert told[name] == made[node] > 0, name
