@@ -1,6 +1,7 @@
 """A small engine passes the training level; the kit finds what is wrong with faulty ones."""
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -75,6 +76,18 @@ def test_the_whole_report_shows_a_fault_and_what_follows_from_it(tmp_path, capsy
         exec(snippet, {})
     shown = capsys.readouterr().out
     assert shown.count("engine: float64") == shown.count("declaration: float64") == 1
+
+
+def test_what_an_engine_prints_while_it_is_checked_goes_nowhere(capfd):
+    def loud(x, message=""):
+        print("by Python")
+        os.write(2, b"by a library")
+        return np.array(x)
+
+    assert run(SmallEngine(printed=loud), only=["printed"]).passed
+    assert capfd.readouterr() == ("", "")
+    print("again")
+    assert capfd.readouterr().out == "again\n"
 
 
 def test_what_is_declared_unsupported_but_works_is_a_failure():
