@@ -17,6 +17,8 @@ import numpy as np
 from .. import backend as K
 from .. import layers, losses
 from ..backend.tensor import SymbolicTensor
+from ..errors import Unsupported
+from ..kernel.context import engine
 from ..layers.base import Layer, to_list
 from ..layers.policy import policy_scope
 from .layer_samples import LayerSample
@@ -196,6 +198,8 @@ def check_gradient(sample: LayerSample) -> None:
     They are those of a weighted sum of the outputs, and of the loss that belongs to the layer, if there is one. Where
     training uses statistics of the batch they are checked in both phases.
     """
+    if "float64" not in _types():
+        raise Unsupported(f"engine {engine().name!r} has no float64, in which gradients are compared.")
     with floatx("float64"):
         built = Built(sample, dtype="float64")
         values = sample.inputs()
@@ -331,11 +335,18 @@ def _reshaped(sample: LayerSample, shapes: tuple[tuple[int, ...], ...]) -> Layer
     return replace(sample, shapes=shapes)
 
 
+def _types() -> list[str]:
+    """The float types of the engine in use, the widest first; those that it computes in another one too."""
+    used = engine()
+    has = lambda kind: kind == "float32" or used.can(kind) or kind in used.computed_in
+    return [kind for kind in ("float64", "float32", "float16", "bfloat16") if has(kind)]
+
+
 def check_dtypes(sample: LayerSample) -> None:
-    """In each float type the results are of this type and near to those in float64."""
+    """In each float type that the engine has the results are of this type and near to those in the widest."""
     values = sample.inputs()
     exact: list[Any] = []
-    for dtype in ("float64", "float32", "float16", "bfloat16"):
+    for dtype in _types():
         layer = _with_dtype(sample, dtype)
         built = Built(sample, layer, dtype=dtype)
         assert {w.dtype for w in built.layer.weights} <= {dtype}, [w.dtype for w in built.layer.weights]
@@ -353,7 +364,7 @@ def check_policies(sample: LayerSample) -> None:
     values = sample.inputs()
     with policy_scope("float32"):
         exact = Built(sample)(values)
-    for name in ("mixed_float16", "mixed_bfloat16"):
+    for name in (f"mixed_{kind}" for kind in _types() if kind in ("float16", "bfloat16")):
         with policy_scope(name) as policy:
             built = Built(sample)
         layer, kind = built.layer, policy.compute_dtype

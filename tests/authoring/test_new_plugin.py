@@ -102,6 +102,50 @@ def test_a_broken_package_is_told(environment, tmp_path):
     environment.run("-c", f"import pytest\nwith pytest.raises(AssertionError):\n{lines}")
 
 
+def test_a_broken_engine_is_told(environment, tmp_path):
+    folder = new_plugin("engine", "lumber", tmp_path / "package")
+    init, engine = (folder / "kcore_backend_lumber" / name for name in ("__init__.py", "engine.py"))
+    init.write_text(init.read_text().replace("from importlib import", "import h5py\nfrom importlib import"))
+    engine.write_text(
+        engine.read_text()
+        .replace(
+            "from kcore.spi import Engine", "from kcore.models import Model\nfrom kcore.spi import Engine"
+        )
+        .replace(
+            "def from_numpy(self, array: np.ndarray, dtype: str) -> Any:",
+            "def from_numpy(self, array, dtype):",
+        )
+        .replace(
+            "def is_tensor(self, value: Any) -> bool:",
+            "def compile(self) -> Any: ...\n\n    def is_tensor(self, value: Any) -> bool:",
+        )
+    )
+    environment.install(wheel_of(folder))
+    program = (
+        "from kcore.testing import command, package_checks\nfrom kcore.kernel.context import engine\n"
+        "info = command._plugin_of('lumber')\n"
+        "for entry in [*command.package_entries(info), *command._method_entries('lumber')]:\n"
+        "    print(entry.name, entry.state, [f['text'] for f in entry.failures])"
+    )
+    told = environment.run("-c", program)
+    for words in (
+        "package: lazy failed", "imports h5py; import that in load()", "package: imports failed",
+        "imports kcore.models.Model", "engine: methods failed", "from_numpy lacks type hints",
+        "compile(self) -> 'Any' does not take what the contract passes", "package: found passed",
+    ):  # fmt: skip
+        assert words in told, told
+
+
+def test_an_engine_whose_library_is_missing_is_a_failure_that_says_so(environment, tmp_path):
+    folder = new_plugin("engine", "lumber", tmp_path / "package")
+    init = folder / "kcore_backend_lumber" / "__init__.py"
+    init.write_text(init.read_text().replace('needs=("numpy",)', 'needs=("acme_lumber",)'))
+    environment.install(wheel_of(folder))
+    told = environment.command("check", "lumber", status=1)
+    assert "FAILED  engine: loads" in told and "it needs acme_lumber, which is not installed" in told
+    assert "-m pip install acme_lumber" in environment.command("doctor", status=1)
+
+
 @pytest.mark.parametrize("name", ["My Arrays", "", "x/y", "9a", "a--b"])
 def test_names(name, tmp_path):
     with pytest.raises(ArgumentError, match="cannot be a plug-in's name"):

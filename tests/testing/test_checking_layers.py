@@ -4,9 +4,11 @@ import pytest
 
 from kcore import backend as K
 from kcore import layers
+from kcore.engines.numpy_engine import NumpyEngine
 from kcore.errors import ArgumentError, PluginError
 from kcore.testing import collection, command, layer_checks
 from kcore.testing.layer_samples import LayerSample
+from kcore.testing.models import active
 
 
 class Right(layers.Layer):
@@ -77,3 +79,21 @@ def test_kcores_own_layers_are_a_collection():
 def test_equal_samples_get_labels_of_their_own():
     one = LayerSample("Dense", {"units": 3})
     assert list(collection.labelled([one, one])) == [str(one), f"{one} (2)"]
+
+
+def test_only_the_types_of_an_engine_are_asked_of_it():
+    class Narrow(NumpyEngine):
+        name = "narrow"
+        features = frozenset({"empty"})
+        computed_in = {}
+
+        def from_numpy(self, array, dtype):
+            assert dtype not in ("float16", "bfloat16", "float64")
+            return super().from_numpy(array, dtype)
+
+    sample = LayerSample(Right, {}, ((3, 4),))
+    with active(Narrow()):
+        for check in ("config", "dtypes", "policies", "mask"):
+            assert collection.state_of(sample, check) == ("passed", "")
+        state, told = collection.state_of(sample, "gradient")
+    assert state == "unsupported" and "no float64" in told
