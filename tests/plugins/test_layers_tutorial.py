@@ -28,8 +28,8 @@ def test_its_tests_pass(installed, tmp_path):
     files, _ = pieces("layers.md")
     written(tmp_path, {"test_waves.py": files["tests/test_waves.py"]})
     told = installed.run("-m", "pytest", "-q", "-p", "no:cacheprovider", tmp_path)
-    # three samples through seven checks each, whether each layer has one, and the six of the page
-    assert "28 passed" in told
+    # three samples through eight checks each, whether each layer has one, and the six of the page
+    assert "31 passed" in told
 
 
 def test_it_passes_the_kit_on_every_engine(installed, tmp_path):
