@@ -24,8 +24,10 @@ class Model(Trainer, Network):
         optimizers = [self.optimizer, *(v for v in vars(self).values() if isinstance(v, Optimizer))]
         found: list[Any] = []
         for optimizer in dict.fromkeys(o for o in optimizers if o is not None):
-            found += list(getattr(optimizer, "weights", []))
-            found += [v for v in vars(optimizer).values() if isinstance(v, Variable)]
+            while optimizer is not None:  # one around another
+                found += list(getattr(optimizer, "weights", []))
+                found += [v for v in vars(optimizer).values() if isinstance(v, Variable)]
+                optimizer = vars(optimizer).get("optimizer")
         for metric in self.metrics:
             found += list(getattr(metric, "weights", []))
         return [*found, self._steps.counter]

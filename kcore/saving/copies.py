@@ -12,6 +12,7 @@ from typing import Any
 
 from ..kernel.registry import backends, registries
 from ..layers.core import Lambda
+from ..layers.policy import Policy
 from . import container, manifest, native
 from .restoring import model_from
 
@@ -78,7 +79,8 @@ def _named(model: Any) -> Iterator[tuple[str, Any]]:
 
 def _parts(instance: Any) -> list[Any]:
     """What an object is made of that its config may name: its arguments, and the layers in it."""
-    held = [*vars(instance).values(), *getattr(instance, "layers", ()), *getattr(instance, "_sublayers", ())]
+    held = [v for v in vars(instance).values() if not isinstance(v, Policy)]
+    held = [*held, *getattr(instance, "layers", ()), *getattr(instance, "_sublayers", ())]
     return [
         v for v in held if inspect.isfunction(v) or hasattr(v, "get_config") or type(v) in (list, tuple, dict)
     ]

@@ -31,7 +31,7 @@ CLASS_NAMES = {
     "BatchNormalizationV2": "BatchNormalization", "SyncBatchNormalization": "BatchNormalization",
     "ConstantV2": "Constant", "ZerosV2": "Zeros", "OnesV2": "Ones", "MaxPool2D": "MaxPooling2D",
     "AvgPool2D": "AveragePooling2D", "MaxPool1D": "MaxPooling1D", "AvgPool1D": "AveragePooling1D",
-    "MaxPool3D": "MaxPooling3D", "AvgPool3D": "AveragePooling3D",
+    "LossScaleOptimizerV3": "LossScaleOptimizer", "MaxPool3D": "MaxPooling3D", "AvgPool3D": "AveragePooling3D",
 }  # fmt: skip
 
 # initializers that are a VarianceScaling here: scale, mode, distribution
@@ -211,6 +211,10 @@ def _measure(config: dict[str, Any]) -> dict[str, Any]:
 def _optimizer(
     name: str, config: dict[str, Any], dialect: str, told: str, problems: list[str]
 ) -> tuple[str, dict[str, Any]]:
+    if name == "LossScaleOptimizer":
+        told_here = ("dynamic", "initial_scale", "dynamic_growth_steps")
+        own = {k: config[k] for k in told_here if config.get(k) is not None}
+        return name, {"optimizer": config.get("inner_optimizer"), **own}
     old = "use_ema" not in config and dialect == TF_KERAS  # tf.keras before 2.11
     config.pop("name", None)
     lower = name.lower()

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 
+from .. import backend as K
 from ..errors import WeightsMismatch
 from ..shapes import describe
 from .snapshot import Group
@@ -25,6 +26,13 @@ _SLOTS: dict[str, dict[str, tuple[str, ...]]] = {
     "Nadam": {"m": ("momentum", "m"), "v": ("velocity", "v")},
 }
 _SLOTS["AdamW"] = _SLOTS["Adam"]
+# what other Kerases call the two variables of a LossScaleOptimizer
+_SCALE = {
+    "dynamic_scale": "scale",
+    "current_loss_scale": "scale",
+    "step_counter": "steps",
+    "good_steps": "steps",
+}
 
 
 def is_named_by_slot(group: Group) -> bool:
@@ -34,6 +42,8 @@ def is_named_by_slot(group: Group) -> bool:
 
 def arranged(optimizer: Any, group: Group, params: Sequence[Any], where: str) -> list[Any]:
     """The arrays of `group` in the order of `optimizer.weights`. Raises WeightsMismatch."""
+    if type(optimizer).__name__ == "LossScaleOptimizer" and is_named_by_slot(group):
+        return _scaled(optimizer, group, params, where)
     slots = _SLOTS.get(type(optimizer).__name__)
     if slots is None or not is_named_by_slot(group):
         return [np.asarray(a) for a in group.arrays]
@@ -57,6 +67,22 @@ def arranged(optimizer: Any, group: Group, params: Sequence[Any], where: str) ->
             )
         made += [np.asarray(a) for a in arrays]
     return made
+
+
+def _scaled(optimizer: Any, group: Group, params: Sequence[Any], where: str) -> list[Any]:
+    """The factor of the loss and the steps since it changed, where the file tells them; then the inner optimizer's."""
+    inner, found = [], {}
+    for name, array in zip(group.weight_names, group.arrays):
+        last = _last(name)
+        if last in _SCALE or name.startswith("loss_scale_optimizer/") and name.count("/") == 1:
+            found[_SCALE.get(last, last)] = np.asarray(array)
+        else:  # tf.keras leaves the inner optimizer's name away
+            inner.append((f"inner/{name}" if name.startswith(("m/", "v/")) else name, array))
+    names, arrays = zip(*inner) if inner else ((), ())
+    own = [
+        found.get(n, K.get_value(v)) for n, v in (("scale", optimizer.scale), ("steps", optimizer.good_steps))
+    ]
+    return [*own, *arranged(optimizer.optimizer, Group(group.name, names, arrays), params, where)]
 
 
 def _last(name: str) -> str:

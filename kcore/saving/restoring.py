@@ -186,6 +186,7 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None, state: 
             loss_weights=training.get("loss_weights"),
             sample_weight_mode=training.get("sample_weight_mode"),
             weighted_metrics=_made(_metric, training.get("weighted_metrics")),
+            auto_scale_loss=False,  # what is around the optimizer is in the file
         )
         group = snapshot.optimizer
         if state is not None and model._compiled is not None:

@@ -9,6 +9,7 @@ import pytest
 
 import kcore
 from kcore import layers, optimizers
+from kcore.mixed_precision import policy_scope
 from kcore.models import Sequential
 
 ENGINES = ("tensorflow", "numpy", "mxnet")
@@ -130,3 +131,39 @@ def test_both_train_in_one_process_whichever_is_imported_first(imports):
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.returncode == 0, done.stderr
     assert done.stdout == "trained\n"
+
+
+WRAPPERS = {
+    "scaled": lambda: optimizers.LossScaleOptimizer(optimizers.Adam(0.01), 2.0**10, dynamic_growth_steps=4),
+    "accumulated": lambda: optimizers.GradientAccumulation(momentum(), 3),
+    "averaged": lambda: optimizers.ExponentialMovingAverage(adam(), 0.8, overwrite_frequency=4),
+}
+
+
+@pytest.mark.parametrize("policy", ["float32", "mixed_float16"])
+@pytest.mark.parametrize("name", WRAPPERS)
+def test_optimizers_around_optimizers_move_along(name, policy):
+    """On to another engine after every third step, in the middle of what they count: as if it had stayed."""
+    x, y = data((6,))
+
+    def trained(moves):
+        with policy_scope(policy):
+            model = made("numpy", dense_model, WRAPPERS[name])
+        found = []
+        for i in range(12):
+            if moves and i % 3 == 1:
+                before = model.optimizer.get_weights()
+                model.to_backend(("tensorflow", "mxnet", "numpy")[i // 3 % 3])
+                for a, b in zip(model.optimizer.get_weights(), before, strict=True):
+                    assert a.dtype == b.dtype and a.tobytes() == b.tobytes()
+            found.append(model.train_on_batch(x[4 * i : 4 * i + 4], y[4 * i : 4 * i + 4])[0])
+        return found, model
+
+    stayed, still = trained(False)
+    moved, model = trained(True)
+    np.testing.assert_allclose(moved, stayed, atol=1e-4 if policy == "float32" else 2e-2)
+    limit = 1e-4 if policy == "float32" else 2e-2
+    for a, b in zip(model.optimizer.get_weights(), still.optimizer.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, atol=limit)
+    if isinstance(model.optimizer, optimizers.LossScaleOptimizer):
+        assert model.optimizer.current_scale == still.optimizer.current_scale
