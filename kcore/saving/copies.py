@@ -12,7 +12,6 @@ from typing import Any
 
 from ..kernel.registry import backends, registries
 from ..layers.core import Lambda
-from ..layers.policy import Policy
 from . import container, manifest, native
 from .restoring import model_from
 
@@ -77,9 +76,13 @@ def _named(model: Any) -> Iterator[tuple[str, Any]]:
                 waiting.extend(_parts(value))
 
 
+# where it stands in graphs, and its types
+_NOT_PARTS = {"_inbound_nodes", "_outbound_nodes", "_graph_nodes", "_policy"}
+
+
 def _parts(instance: Any) -> list[Any]:
     """What an object is made of that its config may name: its arguments, and the layers in it."""
-    held = [v for v in vars(instance).values() if not isinstance(v, Policy)]
+    held = [v for k, v in vars(instance).items() if k not in _NOT_PARTS]
     held = [*held, *getattr(instance, "layers", ()), *getattr(instance, "_sublayers", ())]
     return [
         v for v in held if inspect.isfunction(v) or hasattr(v, "get_config") or type(v) in (list, tuple, dict)
