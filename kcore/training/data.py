@@ -225,6 +225,10 @@ def _given_weights(target: np.ndarray, given: Any, slot: Slot, temporal: bool) -
 
 
 def _class_factors(target: np.ndarray, classes: Mapping[Any, float], slot: Slot) -> np.ndarray:
+    if not isinstance(classes, Mapping):
+        raise ArgumentError(
+            f"class_weight={classes!r} for {slot.name!r}: give a dict of classes, such as {{0: 1.0, 1: 5.0}}."
+        )
     if target.ndim > 2:
         raise DataError(
             f"class_weight cannot be used for {slot.name!r}: its target has shape {target.shape}; only targets of "

@@ -191,3 +191,11 @@ def test_callback_class_instead_of_an_object():
 
     with raises(ArgumentError, r"EarlyStopping is a class; give an object, EarlyStopping\(\)"):
         one().fit(X, Y, verbose=0, callbacks=[EarlyStopping])
+
+
+def test_class_weights_by_a_word():
+    """Keras 2 took class_weight="auto" and did nothing."""
+    model = models.Sequential([Dense(2, input_shape=(3,))])
+    model.compile("sgd", "mse")
+    with pytest.raises(ArgumentError, match="give a dict of classes"):
+        model.fit(np.ones((2, 3)), np.ones((2, 2)), class_weight="auto", verbose=0)
