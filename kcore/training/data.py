@@ -287,8 +287,17 @@ def check_batch_size(batch_size: Any, steps: int | None = None, rows: int | None
 
 
 def check_stateful(model: Any, rows: int, batch_size: int) -> None:
-    """A stateful model needs whole batches."""
-    if getattr(model, "stateful", False) and rows % batch_size:
+    """A stateful model needs whole batches, of the size that its states have."""
+    if not getattr(model, "stateful", False):
+        return
+    for name, tensor in zip(model.input_names, model.inputs, strict=False):
+        if tensor.shape and tensor.shape[0] not in (None, min(batch_size, rows)):
+            raise DataError(
+                f"the model is stateful, with states for {tensor.shape[0]} rows (input {name!r} has shape "
+                f"{describe(tuple(tensor.shape))}); batches of {min(batch_size, rows)} rows were given. "
+                f"Give batch_size={tensor.shape[0]} and whole batches."
+            )
+    if rows % batch_size:
         raise DataError(
             f"the model is stateful, so the number of rows ({rows}) must be a multiple of batch_size ({batch_size})."
         )

@@ -42,8 +42,9 @@ class Predicting(Compiling):
         inputs, step = self._to_predict(x)
         rows = len(inputs[0])
         size = check_batch_size(batch_size, steps, rows)
-        if rows > size:  # one smaller batch alone is as good as a whole one (as in Keras 2)
-            check_stateful(self, rows, size)
+        check_stateful(
+            self, rows, min(size, rows)
+        )  # one smaller batch alone is as good as a whole one (Keras 2)
         total = -(-rows // size) if steps is None else steps
         hears = self._predict_callbacks(callbacks, total, verbose, size, rows)
         line = Line(total, resolved(verbose)) if resolved(verbose) else None

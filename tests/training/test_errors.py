@@ -5,7 +5,7 @@ import pytest
 
 from kcore import models
 from kcore.errors import ArgumentError, DataError, NotCompiled, ShapeError, UnknownName
-from kcore.layers import Dense, Input
+from kcore.layers import Dense, Input, SimpleRNN
 
 X = np.zeros((8, 3), "float32")
 Y = np.zeros((8, 2), "float32")
@@ -199,3 +199,12 @@ def test_class_weights_by_a_word():
     model.compile("sgd", "mse")
     with pytest.raises(ArgumentError, match="give a dict of classes"):
         model.fit(np.ones((2, 3)), np.ones((2, 2)), class_weight="auto", verbose=0)
+
+
+@pytest.mark.parametrize("rows, batch_size", [(2, None), (6, None), (4, 2)])
+def test_batches_that_do_not_fit_the_states(rows, batch_size):
+    x = Input(batch_shape=(3, 4, 2))
+    model = models.Model(x, SimpleRNN(2, stateful=True)(x))
+    assert model.predict(np.ones((6, 4, 2)), batch_size=3).shape == (6, 2)
+    with pytest.raises(DataError, match="states for 3 rows.*batch_size=3"):
+        model.predict(np.ones((rows, 4, 2)), batch_size=batch_size)
