@@ -32,15 +32,21 @@ def _plugins(options: argparse.Namespace) -> int:
     for plugin in found:
         # a stranger's words are shown as they are: brackets in them are no markup
         table.add_row(*map(rich_markup.escape, _row(plugin)))
-    rich_console.Console().print(table)
+    console = rich_console.Console()
+    console.print(table)
+    unused = [p for p in found if p.reason]
+    for plugin in unused:  # in lines of their own: a reason is a sentence, and is copied from here
+        told = f"{plugin.name} ({plugin.origin}) is {plugin.state}: {plugin.reason}"
+        console.print(told, markup=False, highlight=False, soft_wrap=True)
+    if any(p.state == "set aside" for p in unused):
+        console.print("`kcore doctor` gives the lines that mend it.", markup=False, highlight=False)
     return 0
 
 
 def _row(plugin: PluginInfo) -> list[str]:
     given = [f"{family}: {_shortened(names)}" for family, names in plugin.gives.items()]
-    state = f"{plugin.state}: {plugin.reason}" if plugin.reason else plugin.state
     contract = "?" if plugin.api is None else str(plugin.api)
-    return [plugin.name, str(plugin.origin), contract, state, ", ".join(given)]
+    return [plugin.name, str(plugin.origin), contract, plugin.state, ", ".join(given)]
 
 
 def _shortened(names: list[str]) -> str:

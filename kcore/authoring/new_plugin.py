@@ -129,6 +129,7 @@ def run(options: argparse.Namespace) -> int:
     name = options.name.replace("-", "_")
     level = _KINDS[options.kind][3]
     print(f"{target} is written. Next:\n")
-    print(f"  cd {target}\n  pip install -e .[test]\n  kcore check {name} {level}".rstrip())
+    quoted = f'"{target}"' if " " in str(target) else target
+    print(f'  cd {quoted}\n  pip install -e ".[test]"\n  kcore check {name} {level}'.rstrip())
     print("  pytest")
     return 0

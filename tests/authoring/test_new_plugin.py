@@ -5,6 +5,7 @@ import json
 import pytest
 
 from kcore.authoring.new_plugin import new_plugin, version_range
+from kcore.cli import main
 from kcore.errors import ArgumentError
 from plugins.newcomers import NewEnvironment, wheel_of
 
@@ -173,6 +174,16 @@ def test_names_that_mean_something_else(kind, name, told, tmp_path):
     with pytest.raises(ArgumentError, match=told):
         new_plugin(kind, name, tmp_path / "p")
     assert not (tmp_path / "p").exists()
+
+
+def test_the_command_tells_what_comes_next(tmp_path, capsys):
+    assert main(["new-plugin", "layers", "sea-waves", "--folder", str(tmp_path / "a folder")]) == 0
+    told = capsys.readouterr().out
+    assert (
+        f'cd "{tmp_path / "a folder"}"\n  pip install -e ".[test]"\n  kcore check sea_waves\n  pytest' in told
+    )
+    assert main(["new-plugin", "layers", "sea-waves", "--folder", str(tmp_path / "a folder")]) == 2
+    assert "is not empty; name another folder with --folder" in capsys.readouterr().err
 
 
 def test_words_of_python_are_names_as_others(environment, tmp_path):

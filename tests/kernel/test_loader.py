@@ -347,10 +347,12 @@ def test_an_installed_engine_is_not_to_be_installed_again(fresh, monkeypatch):
 
 
 def test_the_table_shows_a_reason_as_it_is(fresh, monkeypatch, capsys):
-    monkeypatch.setenv("COLUMNS", "200")
-    loader.load_all([candidate("bad", ValueError("[bold]not[/italic] markup"))])
+    monkeypatch.setenv("COLUMNS", "40")
+    reason = "[bold]not[/italic] markup, and longer than the terminal is wide"
+    loader.load_all([candidate("bad", ValueError(reason))])
     assert cli.main(["plugins"]) == 0
-    assert "[bold]not[/italic] markup" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert f"is set aside: ValueError: {reason}\n`kcore doctor` gives" in shown
 
 
 def test_an_odd_contract_version_can_be_listed(fresh, capsys):
