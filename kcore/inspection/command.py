@@ -7,6 +7,7 @@ import os
 import re
 import sys
 from importlib import import_module
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,6 +19,8 @@ from .comparing import TOLERANCE, compare
 
 def run(options: argparse.Namespace) -> int:
     """Compares a model on several engines; the exit status is 1 if they differ."""
+    if options.json and not Path(options.json).absolute().parent.is_dir():
+        raise ArgumentError(f"--json: there is no folder {str(Path(options.json).parent)!r}.")
     found = compare(
         load(options.model),
         [name for name in options.backends.split(",") if name],

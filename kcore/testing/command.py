@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+from pathlib import Path
 from typing import Any
 
 from .._lazy import lazy_module
@@ -168,7 +169,10 @@ def _failure(check: str, text: str, snippet: str) -> dict[str, str]:
 
 
 def run(options: argparse.Namespace) -> int:
-    """The command; the exit status is 1 if anything failed."""
+    """The command; the exit status is 1 if anything failed. Raises ArgumentError if a file could not be written."""
+    for path in filter(None, (options.json, options.html, options.card)):
+        if not Path(path).absolute().parent.is_dir():  # before minutes of work, not after
+            raise ArgumentError(f"{path!r} cannot be written: there is no folder {str(Path(path).parent)!r}.")
     with rich_console.Console(stderr=True).status(f"checking {options.name}"):  # seen on a terminal only
         report = check(options.name, options.level, options.backend)
     for path, text in (

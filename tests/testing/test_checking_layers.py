@@ -4,6 +4,7 @@ import pytest
 
 from kcore import backend as K
 from kcore import layers
+from kcore.cli import main
 from kcore.engines.numpy_engine import NumpyEngine
 from kcore.errors import ArgumentError, PluginError
 from kcore.testing import collection, command, layer_checks
@@ -68,6 +69,14 @@ def test_names():
         command.check("nunpy")
     with pytest.raises(PluginError, match="no plug-in 'nothing'"):
         collection.samples_of("nothing")
+
+
+def test_a_report_that_could_not_be_written_is_told_at_once(tmp_path, capsys):
+    for option in ("--json", "--html", "--card"):
+        assert main(["check", "numpy", option, str(tmp_path / "nowhere" / "told")]) == 2
+        assert "there is no folder" in capsys.readouterr().err
+    told = ["compare", "m:f", "--backends", "numpy,numpy", "--json", str(tmp_path / "nowhere" / "told")]
+    assert main(told) == 2 and "there is no folder" in capsys.readouterr().err
 
 
 def test_kcores_own_layers_are_a_collection():
