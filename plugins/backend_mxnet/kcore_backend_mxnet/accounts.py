@@ -48,6 +48,8 @@ def nodes(engine: Any, program: FlatProgram, places: dict[int, int] | None = Non
     places: id of an instruction -> a number, which the operations made for it carry as '__kcore__'.
     """
     compiled = Compiled(engine, program)
+    if places is not None:
+        places = {**places, **{new: places[id(old)] for new, old in compiled.origins.items()}}
     scope.places, before = places, scope.places
     try:
         compiled.run([_zeros(program.specs[s]) for s in program.inputs])

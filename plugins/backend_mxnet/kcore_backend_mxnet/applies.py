@@ -1,8 +1,8 @@
-"""Optimizer steps on large variables: MXNet's fused operations, which change the arrays in place after the graph.
+"""Optimizer steps on large models: MXNet's fused operations, which change the arrays in place after the graph.
 
 A rule of the core is a function of values. Where all that it gives goes straight into the variables that it read,
-the fused operation does the same in one pass over memory. Its rates are numbers for MXNet, so they are read from the
-graph's outputs first; for small variables that costs more than it saves.
+the fused operation does the same in one pass over memory. Each is a call of its own: for small models that costs more
+than it saves.
 """
 
 from __future__ import annotations
@@ -14,9 +14,10 @@ from typing import Any
 
 from kcore.spi import FlatProgram, Instruction, slots_of
 
-from .values import Value, mx, raw
+from . import scalars
+from .values import Value, in_order, mx, raw
 
-LARGE = 20_000  # values
+LARGE = 20_000  # values in all variables of a program
 
 
 def _adam(arrays: list[Any], gradient: Any, numbers: list[float], attributes: Any) -> None:
@@ -58,41 +59,61 @@ class Apply:
         self.attributes, self.function = attributes, function
 
     @property
-    def slots(self) -> list[int]:
-        return [self.gradient, *self.numbers]
+    def size(self) -> int:
+        """Values in the first of its variables."""
+        return math.prod(d or 0 for d in self.variables[0].shape)
 
     def __call__(self, engine: Any, table: dict[int, Value], known: dict[int, float]) -> None:
         for slot in self.numbers:
             if slot not in known:
                 known[slot] = float(table[slot])
-        arrays = [v.storage(engine).data for v in self.variables]
-        self.function(arrays, raw(table[self.gradient]), [known[s] for s in self.numbers], self.attributes)
+        held = [v.storage(engine) for v in self.variables]
+        order, gradient = held[0].order, table[self.gradient]
+        for storage in held[1:]:
+            storage.lay(order)
+        arrived = raw(gradient) if order is None else in_order(gradient, order)
+        self.function([s.base for s in held], arrived, [known[s] for s in self.numbers], self.attributes)
 
 
 def plan(program: FlatProgram) -> tuple[FlatProgram, list[Apply]]:
-    """`program` without the rules that are applied in place, with what they need among its outputs, and those."""
+    """`program` without the rules that are applied in place, with their gradients among its outputs, and those.
+
+    The numbers that they take are not among its outputs: `scalars` finds those that are computed, the others are
+    variables.
+    """
     reads: dict[int, int] = {}
     for slot in [*(s for i in program.instructions for s in slots_of(i)), *program.outputs]:
         reads[slot] = reads.get(slot, 0) + 1
     written: dict[int, list[Any]] = {}
     for variable, slot in program.updates:
         written.setdefault(slot, []).append(variable)
+    single = scalars.single(program)
+    made = {
+        id(i): _in_place(program, i, reads, written, single) for i in program.instructions if i.op in APPLIES
+    }
+    found = [a for a in made.values() if a is not None]
+    if sum(a.size for a in found) < LARGE:
+        return program, []
     kept, applied, gone = [], [], set()
     for instruction in program.instructions:
-        made = _in_place(program, instruction, reads, written)
-        if made is None:
+        apply = made.get(id(instruction))
+        if apply is None:
             kept.append(instruction)
         else:
-            applied.append(made)
+            applied.append(apply)
             gone.update(instruction.outputs)
-    needed = tuple(dict.fromkeys(s for a in applied for s in a.slots))
+    needed = tuple(dict.fromkeys(a.gradient for a in applied))
     updates = tuple((v, s) for v, s in program.updates if s not in gone)
     outputs = (*program.outputs, *needed)
     return replace(program, instructions=tuple(kept), updates=updates, outputs=outputs), applied
 
 
 def _in_place(
-    program: FlatProgram, instruction: Instruction, reads: dict[int, int], written: dict[int, list[Any]]
+    program: FlatProgram,
+    instruction: Instruction,
+    reads: dict[int, int],
+    written: dict[int, list[Any]],
+    single: set[int],
 ) -> Apply | None:
     entry = APPLIES.get(instruction.op)
     if entry is None or instruction.attributes.get("nesterov"):
@@ -103,9 +124,7 @@ def _in_place(
     first = variables[0]
     if first is None or any(v is None or v.dtype != "float32" for v in variables):
         return None
-    if math.prod(d or 0 for d in first.shape) < LARGE:
-        return None
-    if any(program.specs[slots[i]].shape != () for i in numbers) or slots[gradient] in program.variables:
+    if any(slots[i] not in single for i in numbers) or slots[gradient] in program.variables:
         return None
     for variable, output in zip(variables, instruction.outputs, strict=True):
         if reads.get(output) or written.get(output) != [variable]:

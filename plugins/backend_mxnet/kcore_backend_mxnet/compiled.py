@@ -8,19 +8,24 @@ shapes and ranges become constants, and nothing is asked for while it runs.
 from __future__ import annotations
 
 import contextlib
+import math
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 
+from kcore.extending import operation
 from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 
-from . import applies
+from . import applies, layouts, scalars
 from .graph import Graph, Trace
 from .operations import HOSTED
 from .operations.hosted import row_of, stacked
-from .values import NotTraceable, Value, as_value, constant, mx, running, scope
+from .operations.wrapping import inferred
+from .rewriting import rewritten
+from .values import NotTraceable, Value, as_value, constant, held_as, mx, running, scope
 
 UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
 _SMALL = 64  # elements: constants up to here are part of what a graph is made for
@@ -60,7 +65,7 @@ class Piece:
                     continue
                 name = f"i{place}" if called is None else called[slot]
                 names[name] = place
-                table[slot] = Value(mx.sym.var(name, shape=value.held), value.shape, value.dtype)
+                table[slot] = symbol_for(value, name)
             held = dict(table)
             run_instructions(self.engine, self.program, self.instructions, table)
             return Graph(scope.trace, names, [table[s] for s in self.outputs], held, self.inputs)
@@ -68,11 +73,18 @@ class Piece:
             scope.trace = outer
 
 
+def symbol_for(value: Value, name: str) -> Value:
+    """An input of a graph, held as `value` is."""
+    order = value.order
+    shape = value.held if order is None else tuple(value.shape[i] for i in order)
+    return held_as(mx.sym.var(name, shape=shape), value.shape, value.dtype, order)
+
+
 def _signature(value: Value) -> Any:
     if value.known:
         small = value.size <= _SMALL
         return (value.shape, value.dtype, value.data.tobytes() if small else None)
-    return (value.shape, value.dtype)
+    return (value.shape, value.dtype, value.order)
 
 
 def run_instructions(
@@ -112,6 +124,10 @@ def _run_one(
     if instruction.op == "scan" and scope.trace is not None:
         results = unrolled(engine, instruction, *tensors)
     else:
+        if instruction.op in HOSTED and scope.trace is not None and scope.trace.stands_in:
+            results = stand_ins(instruction, tensors, shapes)
+            table.update(zip(instruction.outputs, results, strict=True))
+            return
         attributes = {
             k: engine.body(v) if isinstance(v, FlatProgram) else v for k, v in instruction.attributes.items()
         }
@@ -119,6 +135,20 @@ def _run_one(
     results = results if isinstance(results, (list, tuple)) else [results]
     for slot, result in zip(instruction.outputs, results, strict=True):
         table[slot] = result
+
+
+def stand_ins(instruction: Instruction, tensors: list[Any], shapes: dict[str, Any]) -> list[Value]:
+    """Symbols of the shapes and types that the results will have, of something that no graph holds."""
+    op = operation(instruction.op)
+    if any(isinstance(v, FlatProgram) for v in instruction.attributes.values()):
+        raise NotTraceable("a branch or a loop")
+    specs, _ = inferred(op, tensors, {**instruction.attributes, **shapes})
+    return [
+        symbol_for(Value(None, shape, dtype), f"s{slot}")
+        if math.prod(shape)
+        else constant(np.zeros(shape), dtype)
+        for slot, (shape, dtype) in zip(instruction.outputs, specs, strict=True)
+    ]
 
 
 def unrolled(
@@ -154,9 +184,11 @@ def unrolled(
 class Layout:
     """The instructions of a program by levels: what runs between graphs, and the graphs."""
 
-    def __init__(self, engine: Any, program: FlatProgram, hosted: set[int]) -> None:
+    def __init__(self, engine: Any, program: FlatProgram, hosted: set[int], given: set[int]) -> None:
+        """hosted: what runs between graphs; given: what is known before, both as places among the instructions."""
+        hosted = {p - sum(g < p for g in given) for p in hosted}
+        instructions = tuple(i for p, i in enumerate(program.instructions) if p not in given)
         self.program = program
-        instructions = program.instructions
         maker = {s: i for i, ins in enumerate(instructions) for s in ins.outputs}
         levels = [0] * len(instructions)
         for i, instruction in enumerate(instructions):
@@ -194,7 +226,24 @@ class Compiled:
 
     def __init__(self, engine: Any, program: FlatProgram, device: str | None = None) -> None:
         self._outputs = len(program.outputs)
+        program, self.origins = rewritten(program)
+        self._orders = layouts.plan(program)
         program, self._applied = applies.plan(program)
+        self._numbers = list(dict.fromkeys(s for a in self._applied for s in a.numbers))
+        places = scalars.plan(program, self._numbers) if self._applied else set()
+        self._scalars = scalars.Steps(program, [program.instructions[p] for p in sorted(places)])
+        rest = tuple(i for p, i in enumerate(program.instructions) if p not in places)
+        program = replace(program, instructions=rest)
+        read = {s for i in rest for s in slots_of(i)}
+        self._fed = [
+            s
+            for s in (*program.variables, *self._scalars.outputs)
+            if s in read and program.specs[s].shape == ()
+        ]
+        self._here = [
+            s for s in dict.fromkeys((*self._scalars.inputs, *self._numbers)) if s in program.variables
+        ]
+        self._counted = set(self._scalars.outputs)
         self.engine, self.program, self.device = engine, program, device
         self._lock = threading.RLock()
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
@@ -203,14 +252,58 @@ class Compiled:
         passed = {*program.variables, *program.inputs}
         self._shared = {s for s in (*program.outputs, *(s for _, s in program.updates)) if s in passed}
         self._layout: Layout | None = None
+        # sizes are found beforehand: what is drawn in some shape need not wait for a graph that makes that shape
+        asked = {p for p, i in enumerate(rest) if i.op == "shape"} if self._hosted else set()
+        self._asked = asked
+        self._sizes: dict[Any, dict[int, Value]] = {}
 
-    def run(self, values: Sequence[Value]) -> dict[int, Value]:
-        """The table of values after the last instruction; nothing is written yet."""
+    def _sized(self, values: Sequence[Value]) -> dict[int, Value]:
+        """The results of the instructions that ask for sizes, for inputs of these shapes."""
+        key = tuple(v.shape for v in values)
+        if key not in self._sizes:
+            outer, scope.trace = scope.trace, Trace(stands_in=True)
+            try:
+                table = self._start(values)
+                for slot, value in table.items():
+                    if not value.known or slot in self._fed:
+                        table[slot] = symbol_for(value, f"v{slot}")
+                run_instructions(self.engine, self.program, self.program.instructions, table)
+                made = [s for p in self._asked for s in self.program.instructions[p].outputs]
+                self._sizes[key] = {s: constant(table[s].asnumpy(), table[s].dtype) for s in made}
+            except (Refused, NotTraceable):
+                self._asked, self._layout = set(), None
+                return {}
+            finally:
+                scope.trace = outer
+        return self._sizes[key]
+
+    def _start(self, values: Sequence[Value]) -> dict[int, Value]:
+        """The table of values before the first instruction of a graph."""
+        table = dict(zip(self.program.inputs, values, strict=True))
+        for variable, order in self._orders:
+            variable.storage(self.engine).lay(order)
+        for slot, variable in self._variables:
+            table[slot] = variable.storage(self.engine).snapshot()
+        for slot in self._here:
+            table[slot] = self.program.variables[slot].storage(self.engine).here()
+        table.update(self._scalars(table))
+        return table
+
+    def run(self, values: Sequence[Value], numbers: dict[int, float] | None = None) -> dict[int, Value]:
+        """The table of values after the last instruction; nothing is written yet.
+
+        numbers: gets the rates that `applies` needs.
+        """
         while True:
+            sizes = self._sized(values) if self._asked else {}
             layout = self._layout or self._laid_out()
-            table = dict(zip(self.program.inputs, values, strict=True))
-            for slot, variable in self._variables:
-                table[slot] = variable.storage(self.engine).snapshot()
+            table = self._start(values)
+            table.update(sizes)
+            if numbers is not None:
+                numbers.update((s, float(table[s])) for s in self._numbers)
+            for slot in self._fed:  # a constant would become part of the graph
+                if table[slot].known:
+                    table[slot] = running(table[slot].asnumpy(), table[slot].dtype)
             try:
                 for step in layout.steps:
                     if isinstance(step, Piece):
@@ -231,7 +324,7 @@ class Compiled:
     def _laid_out(self) -> Layout:
         with self._lock:
             if self._layout is None:
-                self._layout = Layout(self.engine, self.program, self._hosted)
+                self._layout = Layout(self.engine, self.program, self._hosted, self._asked)
             return self._layout
 
     def run_native(self, *values: Any) -> list[Value]:
@@ -249,15 +342,15 @@ class Compiled:
                 running(v, d) if isinstance(v, np.ndarray) else as_value(v)
                 for v, d in zip(inputs, self._dtypes, strict=True)
             ]
-            table = self.run(values)
+            known: dict[int, float] = {}
+            table = self.run(values, known)
             program = self.program
             for (
                 slot
             ) in self._shared:  # what a variable holds may be changed in place: it stays the variable's own
                 table[slot] = table[slot].copied()
             for variable, slot in program.updates:
-                variable.storage(self.engine).put(table[slot])
-            known: dict[int, float] = {}
+                variable.storage(self.engine).put(table[slot], slot in self._counted)
             for apply in self._applied:
                 apply(self.engine, table, known)
             return [table[s] for s in self.program.outputs[: self._outputs]]

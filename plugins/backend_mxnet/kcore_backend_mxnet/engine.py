@@ -12,8 +12,8 @@ from kcore.spi import ArgumentError, CompiledProgram, Engine, Execution, FlatPro
 
 from . import accounts
 from .compiled import Compiled
-from .operations import FUSED, PRIMITIVES, UNSUPPORTED
-from .values import NotTraceable, Value, as_value, mx, raw, running, scope
+from .operations import FUSED, INTERNAL, PRIMITIVES, UNSUPPORTED
+from .values import NotTraceable, Value, as_value, held_as, in_order, mx, raw, running, scope
 
 
 class Storage(Value):
@@ -21,11 +21,34 @@ class Storage(Value):
 
     __slots__ = ()
 
-    def put(self, value: Value) -> None:
-        self.data = raw(value) if value.size else value.data
+    def put(self, value: Value, here: bool = False) -> None:
+        """here: a constant stays in NumPy (see `scalars`)."""
+        if here:
+            self._hold(None, value.data)
+            return
+        self._hold(
+            value.order,
+            value.base if value.size and not value.known else raw(value) if value.size else value.data,
+        )
+
+    def lay(self, order: tuple[int, ...] | None) -> None:
+        """Holds the value with its axes in this order from here on (None: their own), until another is put."""
+        if self.order != order and not self.known:
+            data = self.snapshot()
+            self._hold(order, data.data if order is None else in_order(data, order))
+
+    def here(self) -> Value:
+        """The value, held in NumPy from here on, until another is put."""
+        if not self.known:
+            self._hold(None, self.asnumpy())
+        return self.snapshot()
+
+    def _hold(self, order: Any, data: Any) -> None:
+        self.data = None if order is not None else data
+        self.laid = None if order is None else (order, data)
 
     def snapshot(self) -> Value:
-        return Value(self._data, self.shape, self.dtype)
+        return held_as(self.base, self.shape, self.dtype, self.order)
 
 
 class MXNetEngine(Engine):
@@ -86,6 +109,9 @@ class MXNetEngine(Engine):
             scope.context = outer
 
     # programs -----------------------------------------------------------------------------------------------
+    def implementation(self, op: str) -> Any:
+        return INTERNAL.get(op) or super().implementation(op)
+
     def compile(self, program: FlatProgram, **options: Any) -> CompiledProgram:
         unknown = set(options) - {"jit_compile", "eager", "device"}
         if unknown:

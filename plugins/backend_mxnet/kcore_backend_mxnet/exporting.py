@@ -54,7 +54,7 @@ def _traced(compiled: Compiled, model: Any, rows: int) -> tuple[Any, dict[str, A
     ]
     # what runs between graphs shows itself when the program runs
     compiled.run(given)
-    layout = compiled._layout or Layout(compiled.engine, program, compiled._hosted)
+    layout = compiled._layout or Layout(compiled.engine, program, compiled._hosted, compiled._asked)
     if len(layout.steps) != 1 or not isinstance(layout.steps[0], Piece):
         raise Unsupported(
             f"{program.name} is no single graph: it branches, loops or draws random numbers while it predicts, or it "
@@ -68,7 +68,7 @@ def _traced(compiled: Compiled, model: Any, rows: int) -> tuple[Any, dict[str, A
     for slot, variable in program.variables.items():
         called[slot] = _unused(re.sub(r"[^A-Za-z0-9_.]", "_", variable.name), {*stored, *names})
         values[slot] = variable.storage(compiled.engine).snapshot()
-        stored[called[slot]] = values[slot].data
+        stored[called[slot]] = values[slot].base
     graph = piece.traced([values[s] for s in piece.inputs], called)
     made = dict(zip(piece.outputs, graph.results, strict=True))
     outputs = [made.get(s) for s in program.outputs]

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from . import native
-from .values import HELD, Value, mx, raw, running, scope
+from .values import HELD, Value, held_as, mx, raw, running, scope
 
 _numbers = itertools.count()
 
@@ -16,7 +16,9 @@ _numbers = itertools.count()
 class Trace:
     """One graph in the making: its inputs, and the constants that became inputs."""
 
-    def __init__(self) -> None:
+    def __init__(self, stands_in: bool = False) -> None:
+        """stands_in: only shapes are wanted; for what no graph can hold there is something of its shape."""
+        self.stands_in = stands_in
         self.arrays: dict[str, Any] = {}
         self._lifted: dict[Any, Any] = {}
         self._kept: list[Any] = []
@@ -50,7 +52,7 @@ class Graph:
         slots: list[int],
     ) -> None:
         fed = {
-            id(v._data): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
+            id(v.base): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
         }
         symbols: dict[int, int] = {}
         listed: list[Any] = []
@@ -59,7 +61,7 @@ class Graph:
             if value.known:
                 self.results.append(("known", None, value))
                 continue
-            data = value.data
+            data = value.base
             if id(data) in fed:
                 self.results.append(("input", fed[id(data)], value))
                 continue
@@ -96,15 +98,15 @@ class Graph:
         return [made] if self.single else made
 
     def __call__(self, values: list[Value]) -> list[Value]:
-        made = self.run([raw(v) if v.size else None for v in values])
+        made = self.run([raw(v) if v.known and v.size else v.base for v in values])
         found = []
         for kind, at, value in self.results:
             if kind == "known":
                 found.append(value)
             elif kind == "input":
-                found.append(Value(raw(values[at]).copy(), value.shape, value.dtype))
+                found.append(held_as(values[at].base.copy(), value.shape, value.dtype, value.order))
             else:
-                found.append(Value(made[at], value.shape, value.dtype))
+                found.append(held_as(made[at], value.shape, value.dtype, value.order))
         return found
 
 

@@ -60,11 +60,16 @@ class Record:
 
 
 def backward(
-    record: Record, forward: Forward, inputs: Sequence[Any], hidden: dict[int, int] | None = None
+    record: Record,
+    forward: Forward,
+    inputs: Sequence[Any],
+    hidden: dict[int, int] | None = None,
+    unwanted: Sequence[int] = (),
 ) -> list[Any]:
     """The results of the backward operation of `forward`.
 
-    hidden: which inputs, given as any result of the forward operation, are others of its results: {input: result}.
+    unwanted: which of its results need not be computed, of an operation that can do without. hidden: which inputs,
+    given as any result of the forward operation, are others of its results: {input: result}.
     """
     name, attributes = f"backward{next(_numbers)}", forward.attributes
     made = mx.symbol._internal._symbol_creator(
@@ -74,7 +79,8 @@ def backward(
     # MXNet builds its own graph backwards of every graph, and these operations have no part in one
     results = [mx.sym.BlockGrad(made[i]) for i in range(len(made.list_outputs()))]
     record.trains = True
-    record.links[name], record.results[name] = (forward, hidden or {}), results
+    record.links[name] = (forward, hidden or {})
+    record.results[name] = [r for i, r in enumerate(results) if i not in unwanted]
     return results
 
 

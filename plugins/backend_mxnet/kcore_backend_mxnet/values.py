@@ -34,13 +34,15 @@ class NotTraceable(Exception):
 class Value:
     """`data` is a np.ndarray (a known constant), an mx.nd.NDArray or an mx.sym.Symbol."""
 
-    __slots__ = ("_data", "dtype", "first", "rectified", "shape", "turned", "with_bias")
+    __slots__ = ("_data", "dtype", "first", "laid", "rectified", "shape", "turned", "with_bias")
 
     def __init__(self, data: Any, shape: tuple[int, ...], dtype: str, first: Any = None) -> None:
         self._data = data
         self.shape = shape
         self.dtype = dtype
         self.first = first  # the same with channels before the spatial axes, where that is how it came about
+        # (order of the axes, the same in that order): how MXNet's operations want weights, and how they may be held
+        self.laid: Any = None
         self.turned: Any = None  # the matrix of which this is the transpose
         # the result of `rectify`, or where such a result is above 0: True, or the operation of the graph
         self.rectified: Any = False
@@ -57,13 +59,28 @@ class Value:
     @property
     def data(self) -> Any:
         if self._data is None:
-            F = of(self.first)
-            self._data = F.transpose(self.first, axes=(0, *range(2, self.ndim), 1))
+            if self.laid is not None:
+                order, data = self.laid
+                self._data = of(data).transpose(data, axes=tuple(order.index(i) for i in range(self.ndim)))
+            else:
+                F = of(self.first)
+                self._data = F.transpose(self.first, axes=(0, *range(2, self.ndim), 1))
         return self._data
 
     @data.setter
     def data(self, data: Any) -> None:
         self._data, self.first, self.turned, self.with_bias, self.rectified = data, None, None, None, False
+        self.laid = None
+
+    @property
+    def order(self) -> Any:
+        """The order of the axes in `base`; None for their own."""
+        return self.laid[0] if self._data is None and self.laid is not None else None
+
+    @property
+    def base(self) -> Any:
+        """What holds it, in whichever order of the axes."""
+        return self.laid[1] if self._data is None and self.laid is not None else self.data
 
     @property
     def known(self) -> bool:
@@ -83,7 +100,7 @@ class Value:
 
     def copied(self) -> Value:
         """The same in an array of its own."""
-        return self if self.known else Value(self.data.copy(), self.shape, self.dtype)
+        return self if self.known else held_as(self.base.copy(), self.shape, self.dtype, self.order)
 
     def wait_to_read(self) -> None:
         if not self.known:
@@ -191,6 +208,45 @@ def raw(value: Value) -> Any:
     if isinstance(data, np.ndarray):
         return scope.trace.lifted(value) if scope.trace is not None else upload(data, value.dtype)
     return data
+
+
+def held_as(data: Any, shape: tuple[int, ...], dtype: str, order: Any) -> Value:
+    """The value that `data` holds with its axes in this order (None: their own)."""
+    if order is None:
+        return Value(data, shape, dtype)
+    made = Value(None, shape, dtype)
+    made.laid = (order, data)
+    return made
+
+
+def in_order(value: Value, order: tuple[int, ...]) -> Any:
+    """`raw(value)` with its axes in this order."""
+    if value.laid is None or value.laid[0] != order:
+        if value.known:
+            data = raw(value)
+            return of(data).transpose(data, axes=order)
+        data = value.data
+        made = of(data).transpose(data, axes=order)
+        if not isinstance(made, mx.sym.Symbol):
+            return made
+        value.laid = (order, made)
+    return value.laid[1]
+
+
+def channels_first(x: Value) -> Any:
+    """(batch, *spatial, channels) as (batch, channels, *spatial)."""
+    if x.first is None:
+        data = raw(x)
+        if x.shape[-1] == 1 or math.prod(x.shape[1:-1]) == 1:  # nothing to be turned
+            x.first = data.reshape(first_shape(x.shape))
+        else:
+            x.first = of(data).transpose(data, axes=first_shape(range(x.ndim)))
+    return x.first
+
+
+def first_shape(shape: Any) -> Any:
+    """Anything that there is one of for each axis, with the channels first."""
+    return (shape[0], shape[-1], *shape[1:-1])
 
 
 def uniform(value: Value) -> Any:

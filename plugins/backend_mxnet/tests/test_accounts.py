@@ -57,6 +57,74 @@ def test_images_have_their_channels_first():
     assert told.accounts[0].layouts == ["channels_first"]
 
 
+def conv(filters=4, **options):
+    return L.Conv2D(filters, 3, padding="same", **options)
+
+
+def merged(x):
+    """What networks like ResNet are made of."""
+    for merge in (L.add, L.concatenate, L.maximum, L.multiply, L.average, L.subtract):
+        ends = [L.BatchNormalization()(conv()(x)), conv()(x)]
+        x = L.Activation("relu")(merge(ends))
+    return x
+
+
+BETWEEN = {
+    "convolutions": [lambda: conv(strides=2, activation="relu"), lambda: L.Conv2D(4, 3, activation="elu")],
+    "depthwise": [lambda: L.DepthwiseConv2D(3, depth_multiplier=2, activation="relu")],
+    "separable": [lambda: L.SeparableConv2D(5, 3, activation="sigmoid"), lambda: L.LeakyReLU()],
+    "transposed": [lambda: L.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu")],
+    "max pooling": [lambda: L.MaxPooling2D(2), lambda: L.PReLU(shared_axes=[1, 2])],
+    "average pooling": [lambda: L.AveragePooling2D(3, strides=2, padding="same"), lambda: L.ReLU(6.0)],
+    "normalised": [L.BatchNormalization, lambda: L.Activation("swish"), lambda: L.SpatialDropout2D(0.5)],
+    "not scaled": [lambda: L.BatchNormalization(scale=False), lambda: L.Activation("softplus")],
+    "padded": [lambda: L.ZeroPadding2D(1), lambda: L.Conv2D(4, 3), lambda: L.Cropping2D(1)],
+    "larger": [lambda: L.UpSampling2D(2), lambda: L.Activation("tanh")],
+    "merged": [lambda: merged],
+}
+
+
+@pytest.mark.parametrize("between", BETWEEN)
+@pytest.mark.parametrize("end", ["images", "global average", "global maximum"])
+def test_images_are_turned_at_the_ends_of_a_convolutional_stack_only(between, end):
+    x = y = L.Input((8, 8, 3))
+    for make in [lambda: conv(activation="relu"), *BETWEEN[between], conv]:
+        y = make()(y)
+    if end != "images":
+        y = (L.GlobalAveragePooling2D if end == "global average" else L.GlobalMaxPooling2D)()(y)
+    with kcore.use_backend("mxnet"):
+        model = Model(x, y)
+        model.compile("adam", "mse")
+        counted = {}
+        for mode in ("predict", "train"):
+            graphs = nodes(engine(), model._steps.lowered(mode)[1])
+            counted[mode] = sum(n["op"] in ("transpose", "SwapAxis") for n in graphs)
+    into_and_out = 2 if end == "images" else 1  # weights are none of them
+    assert counted["predict"] == into_and_out
+    assert counted["train"] <= into_and_out + 1  # and the targets, or the gradients that come back from them
+
+
+def test_what_dropout_draws_is_turned_once():
+    with kcore.use_backend("mxnet"):
+        model = Sequential([conv(input_shape=(8, 8, 3)), L.Dropout(0.5), conv(), L.Flatten(), L.Dense(2)])
+        model.compile("adam", "mse")
+        program = model._steps.lowered("train")[1]
+        compiled = Compiled(engine(), program)
+        made = [n["op"] for n in nodes(engine(), program)]
+        given = [np.zeros((2, 8, 8, 3), "float32"), np.zeros((2, 2), "float32")]
+        compiled.run([compiled.engine.from_numpy(v, "float32") for v in given])
+    assert made.count("transpose") == 4  # images, what is drawn, and between images and vectors twice
+    # what is drawn waits for no graph, so that layers and their gradients stand in one
+    assert [made.count(f"{kind}Convolution") for kind in ("", "_backward_")] == [2, 2]
+
+
+def test_half_precision_is_told_to_be_computed_in_single():
+    with kcore.use_backend("mxnet"):
+        x = L.Input((3,), dtype="float16")
+        told = Model(x, L.Dense(2, dtype="float16")(x)).explain()
+    assert told.accounts[0].dtypes == ["float16 (in float32)"]
+
+
 @pytest.mark.parametrize(
     ("make", "operations"),
     [

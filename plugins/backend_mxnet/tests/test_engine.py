@@ -307,6 +307,95 @@ def test_fused_optimizer_steps_are_the_rules(name, monkeypatch):
         np.testing.assert_allclose(a, b, atol=2e-6)
 
 
+def small_network():
+    return [
+        Conv2D(4, 3, activation="relu", input_shape=(6, 6, 2)), Dropout(0.3), Flatten(),
+        Dense(12, activation="relu", kernel_constraint="max_norm"), Dense(3, activation="softmax"),
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize("large", [1, 20_000])
+@pytest.mark.parametrize("name", ["adam", "amsgrad", "rmsprop", "nesterov", "clipped"])
+def test_weights_held_in_mxnets_order_train_as_on_numpy(name, large, monkeypatch):
+    """Fitting, predicting and setting weights in turn, as each may find weights in another order."""
+    monkeypatch.setattr("kcore_backend_mxnet.applies.LARGE", large)
+    made_by = {
+        "adam": "adam",
+        "amsgrad": {"class_name": "Adam", "config": {"amsgrad": True}},
+        "rmsprop": "rmsprop",
+        "nesterov": {"class_name": "SGD", "config": {"momentum": 0.9, "nesterov": True}},
+        "clipped": {"class_name": "SGD", "config": {"momentum": 0.9, "clipnorm": 0.5}},
+    }
+    random = np.random.RandomState(0)
+    x, y = random.randn(40, 6, 6, 2).astype("float32"), np.eye(3)[random.randint(0, 3, 40)]
+    found = []
+    for backend in ("numpy", "mxnet"):
+        kcore.set_seed(1)
+        with kcore.use_backend(backend):
+            model = Sequential(small_network())
+        model.compile(made_by[name], "categorical_crossentropy")
+        np.random.seed(3)
+        losses = []
+        for _ in range(2):
+            told = model.fit(x, y, batch_size=16, epochs=2, validation_data=(x, y), verbose=0).history
+            losses += told["loss"] + told["val_loss"] + [float(model.predict(x[:3]).std())]
+            model.set_weights([0.9 * w for w in model.get_weights()])
+        found.append((losses, model.get_weights()))
+    np.testing.assert_allclose(found[0][0], found[1][0], rtol=1e-4)
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_allclose(one, other, atol=1e-5)
+
+
+def test_weights_are_turned_once_and_not_in_each_step():
+    with kcore.use_backend("mxnet"):
+        model = Sequential([Dense(200, activation="relu", input_shape=(100,)), Dense(3)])
+    model.compile("adam", "mse")
+    x, y = np.zeros((8, 100), "float32"), np.zeros((8, 3), "float32")
+    model.train_on_batch(x, y)
+    model.predict(x)
+    kernels = [w for w in model.weights if w.name.endswith("kernel:0")]
+    assert [w.storage(engine("mxnet")).base.shape for w in kernels] == [(200, 100), (3, 200)]
+    assert (
+        [w.native.shape for w in kernels]
+        == [w.native.native.shape for w in kernels]
+        == [(100, 200), (200, 3)]
+    )
+    steps = {key[0]: step.compiled._layout.steps for key, step in model._steps._made.items()}
+    made_ = {
+        key: [n for s in found for g in s._made.values() for n in g.nodes()] for key, found in steps.items()
+    }
+    for found in made_.values():
+        assert not any(n["op"] == "transpose" for n in found)
+    assert [n["op"] for n in made_["train"]].count("_backward_FullyConnected") == 2
+
+
+def test_counters_and_rates_of_large_models_need_no_graph():
+    with kcore.use_backend("mxnet"):
+        model = Sequential([Dense(200, input_shape=(200,))])
+    model.compile(kcore.optimizers.Adam(0.01, decay=0.1), "mse")
+    x = np.ones((4, 200), "float32")
+    for _ in range(3):
+        model.train_on_batch(x, x)
+    assert model.optimizer.iterations.storage(engine("mxnet")).known
+    assert int(kcore.backend.get_value(model.optimizer.iterations)) == 3
+    model.optimizer.lr = 0.0
+    before = model.get_weights()
+    model.train_on_batch(x, x)
+    for one, other in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(one, other)
+
+
+@pytest.mark.parametrize("row", [[1, np.nan, 2], [np.inf, 1, 2], [-np.inf, 0, 0], [1e30, -1e30, 0]])
+def test_softmax_hides_no_nan(row):
+    rows = np.array([row, [0, 1, 2]], "float32")
+    for name in ("softmax", "log_softmax"):
+        with kcore.use_backend("numpy"):
+            expected = K.eval(getattr(K, name)(K.constant(rows)))
+        with kcore.use_backend("mxnet"):
+            found = K.function([], [getattr(K, name)(K.variable(rows))])([])[0]
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+
+
 def test_a_copy_of_a_variable_does_not_change_with_it(monkeypatch):
     monkeypatch.setattr("kcore_backend_mxnet.applies.LARGE", 1)
     model = made()

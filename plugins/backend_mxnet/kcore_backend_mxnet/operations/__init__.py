@@ -34,6 +34,8 @@ FUSED = {
 }
 # run between graphs; `scan` only where it is too long to be laid out in one
 HOSTED = frozenset(hosted.PRIMITIVES) - {"scan"}
+# what only this engine's own rewriting of programs names
+INTERNAL = linear.INTERNAL
 UNSUPPORTED: dict[str, str] = {}
 
-__all__ = ["FUSED", "HOSTED", "PRIMITIVES", "UNSUPPORTED"]
+__all__ = ["FUSED", "HOSTED", "INTERNAL", "PRIMITIVES", "UNSUPPORTED"]

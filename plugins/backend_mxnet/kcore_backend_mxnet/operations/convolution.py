@@ -11,40 +11,11 @@ import math
 from kcore.extending import all_padding_amounts, output_lengths, positions
 
 from .. import native
-from ..values import Value, of, raw, scope
+from ..values import Value, channels_first, first_shape, held_as, in_order, of, raw, scope
 from .places import cut
-from .shapes import assigned
+from .shapes import assigned, padded_first
 from .sums import filled
 from .wrapping import wrapped
-
-
-def channels_first(x):
-    """(batch, *spatial, channels) as (batch, channels, *spatial)."""
-    if x.first is None:
-        data = raw(x)
-        if x.shape[-1] == 1:  # nothing to be turned
-            x.first = data.reshape((x.shape[0], 1, *x.shape[1:-1]))
-        else:
-            x.first = of(data).transpose(data, axes=(0, x.ndim - 1, *range(1, x.ndim - 1)))
-    return x.first
-
-
-def padded_first(data, shape, amounts, fill=0.0, dtype="float32"):
-    """`data` (batch, channels, *spatial) of that shape, padded."""
-    if not any(map(any, amounts)):
-        return data
-    F = of(data)
-    whole = (*shape[:2], *(d + a + b for d, (a, b) in zip(shape[2:], amounts, strict=True)))
-    if len(amounts) in (2, 3) and math.isfinite(fill):
-        width = (0, 0, 0, 0, *(n for pair in amounts for n in pair))
-        return F.pad(data, mode="constant", pad_width=width, constant_value=fill)
-    begin = (0, 0, *(a for a, _ in amounts))
-    end = (*shape[:2], *(a + d for (a, _), d in zip(amounts, shape[2:], strict=True)))
-    return assigned(F, filled(F, whole, fill, dtype, data), data, begin, end, (1,) * len(whole))
-
-
-def first_shape(shape):
-    return (shape[0], shape[-1], *shape[1:-1])
 
 
 def _even(amounts):
@@ -62,8 +33,11 @@ def _prepared(x, size, strides, padding, dilation):
 
 def _weight(kernel):
     """(*size, in, out) as (out, in, *size)."""
-    data, rank = raw(kernel), kernel.ndim - 2
-    return of(data).transpose(data, axes=(rank + 1, rank, *range(rank)))
+    return in_order(kernel, weight_order(kernel.ndim))
+
+
+def weight_order(ndim):
+    return (ndim - 1, ndim - 2, *range(ndim - 2))
 
 
 class Convolved:
@@ -88,6 +62,8 @@ class Convolved:
         if made is None:
             made = native.backward(record, self.forward, [channels_first(g), *self.forward.inputs])
             record.remember(key, made, self, g)
+            if len(made) > 2:
+                record.remember(("by channels", id(g)), made[2], g)
         return made[:2]
 
 
@@ -199,10 +175,9 @@ def _by_convolution(g, weight, channels, spatial, size, strides, dilation, amoun
 
 
 def _own_weight(kernel):
-    """`_weight`, made on another way: MXNet merges equal expressions, and this one must not be a convolution's."""
-    data, (channels, filters) = raw(kernel), kernel.shape[-2:]
-    made = of(data).transpose(data.reshape((-1, channels, filters)), axes=(2, 1, 0))
-    return made.reshape((filters, channels, *kernel.shape[:-2]))
+    """`_weight` as an array of its own, for it must not be the one that a convolution of the graph reads."""
+    data = _weight(kernel)
+    return of(data).identity(data)
 
 
 def convolution_transpose(g, kernel, spatial, strides, padding, dilation):
@@ -229,8 +204,8 @@ def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
     channels, filters, rank = x.shape[-1], g.shape[-1], len(size)
     forward = _convolution_of(x, "input", (*size, channels, filters), "whole", strides, padding, dilation)
     if forward is not None:
-        made = forward.gradients(g)[1]
-        return of(made).transpose(made, axes=(*range(2, rank + 2), 1, 0))
+        shape = (*size, channels, filters)
+        return held_as(forward.gradients(g)[1], shape, x.dtype, weight_order(len(shape)))
     if rank < 3:
         columns = _columns(x, size, strides, padding, dilation)
         F = of(columns)
@@ -252,9 +227,11 @@ def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
 # depthwise ------------------------------------------------------------------------------------------------------
 def _depthwise_weight(kernel):
     """(*size, in, multiplier) as (in * multiplier, 1, *size)."""
-    data, rank = raw(kernel), kernel.ndim - 2
-    made = of(data).transpose(data, axes=(rank, rank + 1, *range(rank)))
-    return made.reshape((-1, 1, *kernel.shape[:-2]))
+    return in_order(kernel, depthwise_order(kernel.ndim)).reshape((-1, 1, *kernel.shape[:-2]))
+
+
+def depthwise_order(ndim):
+    return (ndim - 2, ndim - 1, *range(ndim - 2))
 
 
 def depthwise_convolution(x, kernel, strides, padding, dilation):
@@ -290,7 +267,7 @@ def depthwise_convolution_kernel_gradient(x, g, size, strides, padding, dilation
     forward = _convolution_of(x, "input", shape, "depthwise", strides, padding, dilation)
     if forward is not None:
         made = forward.gradients(g)[1].reshape((channels, multiplier, *size))
-        return of(made).transpose(made, axes=(*range(2, len(size) + 2), 0, 1))
+        return held_as(made, shape, x.dtype, depthwise_order(len(shape)))
     arriving = channels_first(g)
     F = of(arriving)
     rows = arriving.reshape((g.shape[0] * channels, multiplier, -1))

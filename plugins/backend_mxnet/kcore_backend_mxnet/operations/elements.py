@@ -7,10 +7,23 @@ import math
 
 import numpy as np
 
-from kcore.extending import broadcast, broadcast_shapes, canonical, promote
+from kcore.extending import broadcast, broadcast_shapes, canonical, normalize_axis, promote
 
 from .. import native
-from ..values import HELD, Value, constant, mx, of, raw, scope, uniform
+from ..values import (
+    HELD,
+    Value,
+    channels_first,
+    constant,
+    first_shape,
+    held_as,
+    in_order,
+    mx,
+    of,
+    raw,
+    scope,
+    uniform,
+)
 from .wrapping import spread, wrapped
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -46,6 +59,8 @@ def keeping_layout(function):
     """An operation on one value, element by element, in whichever layout the value is there."""
 
     def run(x, **attributes):
+        if x.order is not None:
+            return held_as(function(x.base, x.dtype, **attributes), x.shape, x.dtype, x.order)
         if x.first is not None and x._data is None:
             return Value(None, x.shape, x.dtype, first=function(x.first, x.dtype, **attributes))
         return function(raw(x), x.dtype, **attributes)
@@ -95,14 +110,30 @@ def _layout_of(x, y):
     if lead is None:
         return None
     other = y if lead is x else x
-    if other.first is not None and other.shape == lead.shape:
+    if other.shape == lead.shape and (other.first is not None or uniform(other) is None):
         return lead
     if uniform(other) is not None and len(other.shape) <= lead.ndim:
         return lead if other.size == 1 or other.shape == lead.shape else None
     trailing = (1,) * (lead.ndim - len(other.shape)) + other.shape
     if len(trailing) == lead.ndim and other.size == trailing[-1] == lead.shape[-1]:
         return lead
-    return None
+    spreads = other.ndim == lead.ndim and all(
+        a in (1, b) for a, b in zip(other.shape, lead.shape, strict=True)
+    )
+    return lead if spreads else None
+
+
+def _order_of(x, y):
+    """The order in which both can be met: one is held so, and the other is, too, or is a single number."""
+    lead = x if x.order is not None else y
+    other = y if lead is x else x
+    if lead.order is None or lead.first is not None or other.first is not None:
+        return None
+    if lead.shape == other.shape and not other.known:
+        return lead.order
+    if len(other.shape) > lead.ndim:
+        return None
+    return lead.order if uniform(other) is not None or (other.size == 1 and not other.known) else None
 
 
 def _first_of(value, lead):
@@ -110,6 +141,8 @@ def _first_of(value, lead):
         return value.first
     if uniform(value) is not None:
         return None
+    if value.ndim == lead.ndim:
+        return channels_first(value)
     return raw(value).reshape((1, -1, *(1,) * (lead.ndim - 2)))
 
 
@@ -117,6 +150,14 @@ def binary(whole, each, scalar, reverse):
     """whole(F, a, b) for broadcasting arrays, each for equal shapes, scalar(a, number), reverse(a, number)."""
 
     def run(x, y):
+        order = _order_of(x, y)
+        if order is not None:
+            if uniform(x) is not None or uniform(y) is not None:
+                made = reverse(y.base, uniform(x)) if uniform(x) is not None else scalar(x.base, uniform(y))
+            else:
+                a, b = (v.base if v.order == order or v.size == 1 else in_order(v, order) for v in (x, y))
+                made = (each if x.shape == y.shape else whole)(of(a), a, b)
+            return held_as(made, tuple(broadcast(x, y)), x.dtype, order)
         lead = _layout_of(x, y)
         if lead is not None:
             a, b = _first_of(x, lead), _first_of(y, lead)
@@ -229,6 +270,9 @@ def _extreme(name):
                     made = _with_number(name, value.first, number, floating)
                     return Value(None, value.shape, x.dtype, first=made)
                 return _with_number(name, raw(value), number, floating)
+        if (lead := _layout_of(x, y)) is not None and x.shape == y.shape:
+            a, b = (Value(_first_of(v, lead), first_shape(v.shape), v.dtype) for v in (x, y))
+            return Value(None, x.shape, x.dtype, first=run(a, b))
         a, b = raw(x), raw(y)
         F = of(a)
         made = getattr(F, f"broadcast_{name}")(a, b)
@@ -293,6 +337,10 @@ def comparing(name, swapped):
             made = (mx.sym if isinstance(x.first, mx.sym.Symbol) else mx.nd)._internal
             made = getattr(made, f"_{name}_scalar")(x.first, scalar=number)
             return Value(None, x.shape, "bool", first=_truth_held(made, x.dtype))
+        if lead is not None and number is None and uniform(x) is None:
+            a, b = _first_of(x, lead), _first_of(y, lead)
+            made = getattr(of(a), f"broadcast_{name}")(a, b)
+            return Value(None, lead.shape, "bool", first=_truth_held(made, x.dtype))
         if number is not None and x.shape == shape and not x.known:
             a = raw(x)
             made = getattr(of(a)._internal, f"_{name}_scalar")(a, scalar=number)
@@ -339,7 +387,9 @@ def where(condition, x, y):
             return _back_through(condition.rectified, x)
         return multiply(x, condition)  # the gradient of `rectify`: a product is ten times as fast as a choice
     lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
-    if lead is not None and condition.first is not None and condition.shape == lead.shape:
+    if lead is not None and condition.shape == lead.shape and not condition.known:
+        condition = truth(condition)
+        channels_first(condition)
         sides = [_first_side(v, lead) for v in (x, y)]
         if not any(s is None for s in sides):
             a, b = sides
@@ -352,9 +402,7 @@ def where(condition, x, y):
 
 def _back_through(forward, g):
     """`g` where the result of MXNet's rectifier is above 0, channels first."""
-    if g.first is None:
-        g.first = of(raw(g)).transpose(raw(g), axes=(0, g.ndim - 1, *range(1, g.ndim - 1)))
-    made = native.backward(scope.trace.native, forward, [g.first, forward.made])[0]
+    made = native.backward(scope.trace.native, forward, [channels_first(g), forward.made])[0]
     return Value(None, g.shape, g.dtype, first=made)
 
 
@@ -366,8 +414,8 @@ def _met(*values):
 
 
 def _first_side(value, lead):
-    if value.first is not None and value.shape == lead.shape:
-        return value.first
+    if value.shape == lead.shape and (value.first is not None or not value.known):
+        return channels_first(value)
     number = uniform(value)
     if number is not None:
         F = of(lead.first)
@@ -442,7 +490,19 @@ def _sigmoid(data, dtype):
     return of(data).sigmoid(data)
 
 
+def _along(name):
+    """softmax or its logarithm. `temperature` keeps MXNet from oneDNN's kernel, which hides a NaN from its row."""
+
+    def run(x, axis=-1):
+        data = raw(x)
+        return getattr(of(data), name)(data, axis=normalize_axis(axis, x.ndim), temperature=1.0)
+
+    return run
+
+
 _FUSED = {
+    "softmax": (_along("softmax"), None),
+    "log_softmax": (_along("log_softmax"), None),
     "square": (_unary("square"), lambda x: (x.shape, x.dtype)),
     "rectify": (rectify, None),
     "sigmoid": (keeping_layout(_sigmoid), None),

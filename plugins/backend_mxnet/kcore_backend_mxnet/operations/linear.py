@@ -6,9 +6,13 @@ import numpy as np
 
 from kcore.extending import broadcast_shapes
 
-from ..values import HELD, Value, constant, of, raw
-from .elements import FLOATS, converted
-from .wrapping import spread
+from .. import native
+from ..values import HELD, Value, constant, held_as, in_order, of, raw, scope
+from . import reductions, shapes
+from .elements import FLOATS, add, converted
+from .wrapping import spread, wrapped
+
+TURNED = (1, 0)
 
 
 def _matrix(value):
@@ -32,7 +36,11 @@ def _by_layer(x, y):
     """A matrix `y` by way of a dense layer, whose weights are the transpose: it has the faster product."""
     data = raw(x)
     F = of(data)
-    weights = raw(y.turned) if y.turned is not None else F.transpose(raw(y))
+    if x.turned is not None and y.turned is None and scope.trace is not None:
+        # the gradient of a kernel: as MXNet holds kernels
+        made = F.FullyConnected(in_order(y, TURNED), data, num_hidden=x.shape[0], no_bias=True, flatten=False)
+        return held_as(made, (x.shape[0], y.shape[-1]), x.dtype, TURNED)
+    weights = raw(y.turned) if y.turned is not None else in_order(y, TURNED)
     rows = data if x.ndim == 2 else data.reshape((-1, x.shape[-1]))
     made = F.FullyConnected(rows, weights, num_hidden=y.shape[-1], no_bias=True)
     return made if x.ndim == 2 else made.reshape((*x.shape[:-1], y.shape[-1]))
@@ -55,3 +63,49 @@ def _product(x, y):
 
 
 PRIMITIVES = {"matmul": matmul}
+
+# a dense layer and its gradients, as `rewriting` finds them ------------------------------------------------------
+_add, _matmul, _transpose, _sum_over = (
+    wrapped(name, function)
+    for name, function in (
+        ("add", add), ("matmul", matmul), ("transpose", shapes.transpose), ("sum", reductions.PRIMITIVES["sum"]),
+    )
+)  # fmt: skip
+
+
+def _whole(*values):
+    """Whether MXNet's dense layer can take these in the graph that is traced."""
+    return scope.trace is not None and not any(v.known for v in values)
+
+
+def dense(x, kernel, bias=None):
+    """x @ kernel + bias."""
+    if not _whole(x, kernel, *(() if bias is None else (bias,))):
+        made = _matmul(x, kernel)
+        return made if bias is None else _add(made, bias)
+    rows = raw(x) if x.ndim == 2 else raw(x).reshape((-1, x.shape[-1]))
+    record = scope.trace.native
+    given = [rows, in_order(kernel, TURNED)] + ([] if bias is None else [raw(bias)])
+    made = record.forward("FullyConnected", *given, num_hidden=kernel.shape[1], no_bias=bias is None)
+    record.remember(("dense", id(x), id(kernel)), made, x, kernel)
+    shape = (*x.shape[:-1], kernel.shape[1])
+    return Value(made.made if x.ndim == 2 else made.made.reshape(shape), shape, x.dtype)
+
+
+def dense_gradient(g, x, kernel, with_input, with_bias):
+    """What x @ kernel (+ bias) hands back of `g` to the kernel, `with_input` to x and, `with_bias`, to the bias."""
+    forward = scope.trace.native.find(("dense", id(x), id(kernel))) if _whole(g, x, kernel) else None
+    if forward is not None:
+        unwanted = () if with_input else (0,)
+        made = native.backward(scope.trace.native, forward, [raw(g), *forward.inputs[:2]], unwanted=unwanted)
+        found = [held_as(made[1], kernel.shape, x.dtype, TURNED)]
+        found += [Value(made[0], x.shape, x.dtype)] if with_input else []
+        if not with_bias:
+            return found
+        return [*found, Value(made[2], kernel.shape[1:], x.dtype) if len(made) > 2 else _sum_over(g, axis=0)]
+    found = [_matmul(_transpose(x), g)]
+    found += [_matmul(g, _transpose(kernel))] if with_input else []
+    return [*found, _sum_over(g, axis=0)] if with_bias else found
+
+
+INTERNAL = {"dense": dense, "dense_gradient": dense_gradient}

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kcore.extending import normalize_axis
 
-from ..values import HELD, constant, of, raw
+from ..values import HELD, Value, constant, first_shape, of, raw
 from .shapes import assigned, without_gradient
 from .sums import filled
 from .wrapping import reshaped
@@ -29,6 +31,13 @@ def _plain(shape, begin, end, step):
 def cut(x, begin, end, step):
     if not begin:
         return x
+    if x.first is not None and x._data is None and x.order is None:
+        shape, moved = first_shape(x.shape), [first_shape(t) for t in (begin, end, step)]
+        made = cut(Value(x.first, shape, x.dtype), *moved)
+        lengths = [
+            len(range(*slice(*c).indices(n))) for n, c in zip(x.shape, zip(begin, end, step), strict=True)
+        ]
+        return Value(None, tuple(lengths), x.dtype, first=made)
     starts, ends, steps, turned = _plain(x.shape, begin, end, step)
     data = raw(x)
     F = of(data)
@@ -47,6 +56,11 @@ def unslice(x, like, begin, end, step):
         return x
     if x.size == 0:
         return constant(np.broadcast_to(np.zeros((), HELD[x.dtype]), like.shape), x.dtype)
+    if x.first is not None and x._data is None and x.order is None:
+        moved = [first_shape(t) for t in (begin, end, step)]
+        laid = Value(None, first_shape(like.shape), like.dtype)
+        made = unslice(Value(x.first, first_shape(x.shape), x.dtype), laid, *moved)
+        return Value(None, like.shape, x.dtype, first=made)
     starts, ends, steps, turned = _plain(like.shape, begin, end, step)
     data = raw(x)
     F = of(data)
@@ -54,12 +68,21 @@ def unslice(x, like, begin, end, step):
         data = F.reverse(data, axis=turned)
     if x.shape == like.shape:
         return data
+    rest = math.prod(like.shape[1:])
+    if x.shape[1:] == like.shape[1:] and steps[0] == 1 and rest > 1:  # rows, with zeros before and after
+        counts = (starts[0], like.shape[0] - ends[0])
+        before, after = (filled(F, (n, rest), 0.0, x.dtype, data) if n else None for n in counts)
+        rows = [p for p in (before, data.reshape((-1, rest)), after) if p is not None]
+        return F.concat(*rows, dim=0).reshape(like.shape)
     base = filled(F, like.shape, 0.0, x.dtype, data)
     return assigned(F, base, data, starts, ends, steps)
 
 
 def _counted(indices, size):
     """Places from the front; whole numbers."""
+    if indices.known:
+        places = indices.asnumpy().astype(HELD[indices.dtype] if HELD[indices.dtype] == "int64" else "int32")
+        return raw(constant(np.where(places < 0, places + size, places), places.dtype.name))
     data = raw(indices)
     F = of(data)
     if HELD[indices.dtype] not in ("int32", "int64"):
@@ -71,8 +94,17 @@ def _counted(indices, size):
 
 def gather(reference, indices, axis=0):
     axis = normalize_axis(axis, reference.ndim)
-    data = raw(reference)
     places = _counted(indices, reference.shape[axis])
+    if (
+        reference.first is not None
+        and reference._data is None
+        and 0 < axis < reference.ndim - 1
+        and indices.ndim == 1
+    ):
+        made = of(reference.first).take(reference.first, places, axis=axis + 1, mode="clip")
+        shape = (*reference.shape[:axis], *indices.shape, *reference.shape[axis + 1 :])
+        return Value(None, shape, reference.dtype, first=made)
+    data = raw(reference)
     made = of(data).take(data, places, axis=axis, mode="clip")
     shape = (*reference.shape[:axis], *indices.shape, *reference.shape[axis + 1 :])
     return made if indices.shape else reshaped(made, shape)

@@ -13,10 +13,9 @@ import numpy as np
 from kcore.extending import all_padding_amounts, output_lengths, positions, window_counts
 
 from .. import native
-from ..values import HELD, Value, constant, of, raw, scope
-from .convolution import channels_first, first_shape, padded_first
+from ..values import HELD, Value, channels_first, constant, first_shape, of, raw, scope
 from .elements import FLOATS
-from .shapes import assigned
+from .shapes import assigned, padded_first
 from .sums import filled
 from .wrapping import wrapped
 

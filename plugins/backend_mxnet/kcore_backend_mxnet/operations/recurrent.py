@@ -8,7 +8,9 @@ from __future__ import annotations
 
 from .. import native
 from ..graph import graphed
-from ..values import of, raw, scope
+from ..values import held_as, in_order, of, raw, scope
+from .linear import TURNED
+from .sums import filled
 from .wrapping import wrapped
 
 
@@ -22,12 +24,8 @@ def _operator(inputs, hidden, carried, kernel, recurrent_kernel, bias):
         units = recurrent_kernel.shape[0]
         data = raw(inputs)
         F = of(data)
-        first = (
-            F.zeros_like(F.slice_axis(_flat(kernel), axis=0, begin=0, end=4 * units))
-            if bias is None
-            else raw(bias)
-        )
-        weights = F.concat(_flat(kernel), _flat(recurrent_kernel), first, F.zeros_like(first), dim=0)
+        none = filled(F, (1, 4 * units), 0.0, inputs.dtype, data)
+        weights = _vector(kernel, recurrent_kernel, none if bias is None else raw(bias), none)
         states = [F.expand_dims(raw(v), axis=0) for v in (hidden, carried)]
         found = record.forward(
             "RNN", data, weights, *states, state_size=units, num_layers=1, mode="lstm", state_outputs=True
@@ -36,9 +34,14 @@ def _operator(inputs, hidden, carried, kernel, recurrent_kernel, bias):
     return found
 
 
-def _flat(kernel):
-    """(inputs, gates) as the vector of (gates, inputs)."""
-    return of(raw(kernel)).transpose(raw(kernel), axes=(1, 0)).reshape((-1,))
+def _vector(kernel, recurrent_kernel, first, second):
+    """All weights in a row: both kernels as (gates, inputs), then two biases.
+
+    They are joined as rows of one width: MXNet joins vectors an element at a time.
+    """
+    gates = kernel.shape[1]
+    parts = [in_order(k, TURNED) for k in (kernel, recurrent_kernel)] + [first, second]
+    return of(first).concat(*[p.reshape((-1, gates)) for p in parts], dim=0).reshape((-1,))
 
 
 def lstm_layer(inputs, hidden, carried, kernel, recurrent_kernel, bias=None):
@@ -69,7 +72,7 @@ def lstm_layer_gradient(
         for begin, end in zip((0, *ends), ends, strict=False)
     ]
     parts[:2] = [
-        F.transpose(p.reshape((gates, n)), axes=(1, 0))
+        held_as(p.reshape((gates, n)), (n, gates), inputs.dtype, TURNED)
         for p, n in zip(parts, (features, units), strict=False)
     ]
     return [made[0], made[2].reshape(hidden.shape), made[3].reshape(carried.shape), *parts]

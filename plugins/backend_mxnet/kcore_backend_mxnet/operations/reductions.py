@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kcore.extending import normalize_axes, normalize_axis
 
-from ..values import of, raw
+from ..values import Value, first_shape, of, raw
 from .elements import FLOATS
 from .sums import by_channels, by_product
 from .wrapping import reshaped
@@ -13,11 +13,12 @@ from .wrapping import reshaped
 def _reducing(name):
     def run(x, axis=None, keepdims=False):
         axes = normalize_axes(axis, x.ndim)
-        if (
-            x.first is not None
-            and x._data is None
-            and axes == tuple(i for i in range(x.ndim) if i != x.ndim - 1)
-        ):
+        laid = x.first is not None and x._data is None
+        if laid and axes and 0 not in axes:
+            made = _of_images(run, x, axes, keepdims)
+            if made is not None:
+                return made
+        if laid and axes == tuple(range(x.ndim - 1)):
             places = (0, *range(2, x.ndim))
             made = by_channels(x) if name == "sum" else getattr(of(x.first), name)(x.first, axis=places)
             return made.reshape((*(1,) * (x.ndim - 1), -1)) if keepdims else made
@@ -41,6 +42,19 @@ def _reducing(name):
         return made
 
     return run
+
+
+def _of_images(reduce, x, axes, keepdims):
+    """A reduction that leaves the batch, of values with their channels first."""
+    last = x.ndim - 1
+    moved = tuple(1 if a == last else a + 1 for a in axes)
+    made = reduce(Value(x.first, first_shape(x.shape), x.dtype), moved, keepdims)
+    kept = tuple(1 if i in axes else d for i, d in enumerate(x.shape) if keepdims or i not in axes)
+    if last in axes:  # what is left stands in the same order either way
+        return reshaped(made, kept)
+    if len(kept) == 2:
+        return made
+    return Value(None, kept, x.dtype, first=made)
 
 
 def cumsum(x, axis=0):

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kcore.extending import normalize_axis
 from kcore.extending import reshaped as reshaped_shape
 
-from ..values import Value, constant, mx, of, raw
+from ..values import Value, constant, first_shape, mx, of, raw, scope
 from .sums import by_channels, filled, sum_over
 from .wrapping import reshaped, spread
 
@@ -20,6 +22,8 @@ def reshape(x, shape):
     target = tuple(reshaped_shape(x.shape, shape))
     if target == x.shape:
         return x
+    if _images(x) and len(target) > 2 and (target[0], target[-1]) == (x.shape[0], x.shape[-1]):
+        return Value(None, target, x.dtype, first=x.first.reshape(first_shape(target)))
     return reshaped(raw(x), target)
 
 
@@ -29,6 +33,11 @@ def transpose(x, perm=None):
         return x
     if x.first is not None and x._data is None and order == (0, x.ndim - 1, *range(1, x.ndim - 1)):
         return x.first
+    if x.order == order:
+        made = Value(x.base, tuple(x.shape[i] for i in order), x.dtype)
+        if order == (1, 0):
+            made.turned = x
+        return made
     data = raw(x)
     made = Value(_transposed(data, x.shape, order), tuple(x.shape[i] for i in order), x.dtype)
     if order == (1, 0):
@@ -75,7 +84,14 @@ def _in_turns(F, data, sizes, axes):
 
 
 def broadcast_to(x, shape):
-    return spread(x, tuple(shape))
+    shape = tuple(shape)
+    if _images(x) and x.ndim == len(shape) and (shape[0], shape[-1]) == (x.shape[0], x.shape[-1]):
+        return Value(None, shape, x.dtype, first=x.first.broadcast_to(first_shape(shape)))
+    made = Value(spread(x, shape), shape, x.dtype)
+    if scope.trace is not None and 2 < x.ndim == len(shape) and math.prod(x.shape[1:-1]) == 1 and not x.known:
+        # spread over places, as what global pooling hands back: in either order, the graph takes what is read
+        made.first = raw(x).reshape(first_shape(x.shape)).broadcast_to(first_shape(shape))
+    return made
 
 
 def sum_to_like(x, like):
@@ -85,8 +101,11 @@ def sum_to_like(x, like):
     axes = tuple(i for i, d in enumerate(x.shape) if i < lead or (d != 1 and like.shape[i - x.ndim] == 1))
     if x.first is not None and x._data is None and axes == tuple(range(x.ndim - 1)):
         return reshaped(by_channels(x), like.shape)
-    data = raw(x)
     kept = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
+    if _images(x) and x.ndim == like.ndim and not {0, x.ndim - 1} & set(axes):
+        of_first = Value(x.first, first_shape(x.shape), x.dtype)
+        return Value(None, kept, x.dtype, first=sum_over(x.first, of_first, tuple(a + 1 for a in axes)))
+    data = raw(x)
     if axes:
         data = sum_over(data, x, axes)
     short = kept[lead:]
@@ -106,6 +125,10 @@ def without_gradient(data):
 def pad(x, paddings, value=0.0):
     if not any(map(any, paddings)):
         return x
+    if _images(x) and not any(map(any, (paddings[0], paddings[-1]))):
+        shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
+        first = padded_first(x.first, first_shape(x.shape), paddings[1:-1], value, x.dtype)
+        return Value(None, shape, x.dtype, first=first)
     data = raw(x)
     F = of(data)
     shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
@@ -114,6 +137,25 @@ def pad(x, paddings, value=0.0):
     return assigned(
         F, base, data, begin, tuple(a + d for a, d in zip(begin, x.shape, strict=True)), (1,) * x.ndim
     )
+
+
+def _images(x):
+    """Whether it is laid out with its channels first, and only so."""
+    return x.first is not None and x._data is None and x.order is None
+
+
+def padded_first(data, shape, amounts, fill=0.0, dtype="float32"):
+    """`data` (batch, channels, *spatial) of that shape, padded."""
+    if not any(map(any, amounts)):
+        return data
+    F = of(data)
+    whole = (*shape[:2], *(d + a + b for d, (a, b) in zip(shape[2:], amounts, strict=True)))
+    if len(amounts) in (2, 3) and math.isfinite(fill) and dtype in ("float32", "float64"):
+        width = (0, 0, 0, 0, *(n for pair in amounts for n in pair))
+        return F.pad(data, mode="constant", pad_width=width, constant_value=fill)
+    begin = (0, 0, *(a for a, _ in amounts))
+    end = (*shape[:2], *(a + d for (a, _), d in zip(amounts, shape[2:], strict=True)))
+    return assigned(F, filled(F, whole, fill, dtype, data), data, begin, end, (1,) * len(whole))
 
 
 def concatenate(tensors, axis=-1):
