@@ -21,6 +21,7 @@ from . import (
     normalization,
     pooling,
     random_ops,
+    recurrent_layers,
     reductions,
     shaping,
     updates,

@@ -62,7 +62,7 @@ def gru_sequence(
 
 @gru_sequence.gradient
 def _(g, out, projected, hidden, recurrent_kernel, bias, mask, reset_after):
-    back = _gru_back_after if reset_after else _gru_back_before
+    back = back_after if reset_after else _gru_back_before
     d_projected, d_hidden, d_kernel, d_bias = back(g, out, hidden, recurrent_kernel, mask)
     return d_projected, d_hidden, d_kernel, None if bias is None else d_bias, None
 
@@ -94,7 +94,7 @@ def _gru_direct(to_gates: Any, gates: Any, units: int) -> Any:
     ]  # fmt: skip
 
 
-def _gru_back_after(g: Any, out: Any, hidden: Any, recurrent_kernel: Any, mask: Any) -> Any:
+def back_after(g: Any, out: Any, hidden: Any, recurrent_kernel: Any, mask: Any) -> Any:
     """Backwards through time where the reset gate acts after the product."""
     to_outputs, to_gates = g
     units = recurrent_kernel.shape[0]
@@ -178,6 +178,11 @@ def simple_rnn_sequence(projected: Tensor, hidden: Tensor, recurrent_kernel: Ten
 
 @simple_rnn_sequence.gradient
 def _(g, out, projected, hidden, recurrent_kernel, mask):
+    return (*simple_rnn_back(g, out, hidden, recurrent_kernel, mask), None)
+
+
+def simple_rnn_back(g: Any, out: Any, hidden: Any, recurrent_kernel: Any, mask: Any) -> Any:
+    """Backwards through time."""
     slopes, turned, more = 1.0 - square(out), transpose(recurrent_kernel), []
     if mask is not None:
         (flags,) = flags_of(mask)
@@ -190,4 +195,4 @@ def _(g, out, projected, hidden, recurrent_kernel, mask):
         return [passed + d_output * slices[2] if more else passed], [dz]
 
     (d_hidden,), (dz,) = scan_function(step, [g, slopes, *more], [hidden * 0.0], reverse=True)
-    return dz, d_hidden, weight_gradient(after_first(hidden, out), dz), None
+    return dz, d_hidden, weight_gradient(after_first(hidden, out), dz)

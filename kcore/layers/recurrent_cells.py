@@ -189,6 +189,13 @@ class SimpleRNNCell(_GatedCell):
         super().__init__(locals(), **kwargs)
 
     def sequence(self, inputs, states, mask=None):
+        masks = self._mask(0)
+        if mask is None and (masks is None or len(masks) == 1):
+            inputs = inputs if masks is None else inputs * masks[0]
+            outputs, last = operation("simple_rnn_layer")(
+                inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+            )
+            return outputs, [last]
         outputs = operation("simple_rnn_sequence")(
             self._project_steps(inputs), *states, self.recurrent_kernel, mask
         )
@@ -224,6 +231,13 @@ class GRUCell(_GatedCell):
         return self.bias[0] if self.reset_after and self.use_bias else self.bias
 
     def sequence(self, inputs, states, mask=None):
+        masks = self._mask(0)
+        if self.reset_after and mask is None and (masks is None or len(masks) == 1):
+            inputs = inputs if masks is None else inputs * masks[0]
+            outputs, last = operation("gru_layer")(
+                inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+            )
+            return outputs, [last]
         bias = self.bias[1] if self.reset_after and self.use_bias else None
         outputs, _ = operation("gru_sequence")(
             self._project_steps(inputs), *states, self.recurrent_kernel, bias, mask, bool(self.reset_after)

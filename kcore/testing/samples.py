@@ -1113,6 +1113,30 @@ def _steps_kept() -> np.ndarray:
     return np.array([[False, True], [True, False], [True, True]])[..., np.newaxis]
 
 
+@_for("gru_layer")
+def _gru_layer(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 4), d(2, 2), d(4, 6), d(2, 6)]
+    return [S(*first, d(2, 6)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 3), d(1, 3))]
+
+
+@_for("gru_layer_gradient")
+def _gru_layer_gradient(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 2), d(2, 2), d(3, 2, 4), d(2, 2), d(4, 6), d(2, 6)]
+    return [S(*first, d(2, 6)), S(*first)]
+
+
+@_for("simple_rnn_layer")
+def _simple_rnn_layer(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 4), d(2, 2), d(4, 2), d(2, 2)]
+    return [S(*first, d(2)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 1), d(1, 1))]
+
+
+@_for("simple_rnn_layer_gradient")
+def _simple_rnn_layer_gradient(d: Draw) -> list[Sample]:
+    first = [d(3, 2, 2), d(2, 2), d(3, 2, 4), d(2, 2), d(4, 2), d(2, 2)]
+    return [S(*first, d(2)), S(*first)]
+
+
 @_for("gru_sequence")
 def _gru(d: Draw) -> list[Sample]:
     first = [d(3, 2, 6), d(2, 2), d(2, 6)]

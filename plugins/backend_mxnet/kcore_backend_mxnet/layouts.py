@@ -25,6 +25,10 @@ WANTED: dict[str, tuple[tuple[int, ...], Any]] = {
     "depthwise_convolution_transpose": ((1,), depthwise_order),
     "lstm_layer": ((3, 4), lambda ndim: TURNED),
     "lstm_layer_gradient": ((6, 7), lambda ndim: TURNED),
+    "gru_layer": ((2, 3), lambda ndim: TURNED),
+    "gru_layer_gradient": ((4, 5), lambda ndim: TURNED),
+    "simple_rnn_layer": ((2, 3), lambda ndim: TURNED),
+    "simple_rnn_layer_gradient": ((4, 5), lambda ndim: TURNED),
 }
 # operations that compute in the order in which they find their values
 KEEPING = {
@@ -66,7 +70,7 @@ def _join(groups: _Groups, program: FlatProgram, instruction: Instruction) -> No
 
 
 def _vote(votes: dict[int, set[Any]], program: FlatProgram, instruction: Instruction) -> None:
-    if instruction.op == "transpose" and program.specs[instruction.outputs[0]].shape.__len__() == 2:
+    if instruction.op == "transpose" and len(program.specs[instruction.outputs[0]].shape) == 2:
         return  # of a product's gradient, mostly: it costs what it cost before
     places, order = WANTED.get(instruction.op, ((), None))
     wanting = {instruction.inputs[p] for p in places}

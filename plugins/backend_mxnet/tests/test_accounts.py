@@ -135,7 +135,9 @@ def test_half_precision_is_told_to_be_computed_in_single():
             ],
             {"Convolution", "Activation", "BatchNorm", "Pooling"},
         ),
-        (lambda: [L.LSTM(4, input_shape=(5, 3)), L.Dense(2)], {"RNN"}),
+        (lambda: [L.LSTM(4, input_shape=(5, 3)), L.Dense(2)], {"RNN", "FullyConnected"}),
+        (lambda: [L.GRU(4, reset_after=True, input_shape=(5, 3)), L.Dense(2)], {"RNN", "FullyConnected"}),
+        (lambda: [L.SimpleRNN(4, input_shape=(5, 3)), L.Dense(2)], {"RNN", "FullyConnected"}),
     ],
 )  # fmt: skip
 def test_training_uses_the_backward_operations_of_mxnet(make, operations):

@@ -369,6 +369,28 @@ def test_weights_are_turned_once_and_not_in_each_step():
     assert [n["op"] for n in made_["train"]].count("_backward_FullyConnected") == 2
 
 
+@pytest.mark.parametrize("use_bias", [True, False])
+@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
+def test_recurrent_layers_train_as_on_numpy(layer, use_bias):
+    """By MXNet's operator, in both directions, with all outputs and with the last; a GRU that resets after."""
+    random = np.random.RandomState(0)
+    x, y = random.randn(30, 5, 4).astype("float32"), random.randn(30, 2)
+    options = {"reset_after": True} if layer == "GRU" else {}
+    found = []
+    for backend in ("numpy", "mxnet"):
+        kcore.set_seed(1)
+        make = lambda units, **more: getattr(kcore.layers, layer)(units, use_bias=use_bias, **options, **more)
+        with kcore.use_backend(backend):
+            both = kcore.layers.Bidirectional(make(4, return_sequences=True), input_shape=(5, 4))
+            model = Sequential([both, make(3, go_backwards=True), Dense(2)])
+        model.compile("adam", "mse")
+        np.random.seed(3)
+        losses = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"]
+        found.append([np.array(losses), *model.get_weights()])
+    for one, other in zip(*found, strict=True):
+        np.testing.assert_allclose(one, other, atol=2e-6)
+
+
 def test_counters_and_rates_of_large_models_need_no_graph():
     with kcore.use_backend("mxnet"):
         model = Sequential([Dense(200, input_shape=(200,))])
