@@ -88,7 +88,9 @@ def test_a_recurrent_layer_of_steps():
     run = K.function([x], [own(x), known(x)])
     known.set_weights(own.get_weights())
     first, second = run([np.random.random((2, 5, 3)).astype("float32")])
-    np.testing.assert_allclose(first, second, rtol=1e-6)
+    np.testing.assert_allclose(
+        first, second, rtol=1e-5, atol=1e-6
+    )  # an engine may have the layer as one operation
 
 
 def test_an_embedding_of_several_lengths_as_keras_2_wrote_it():

@@ -41,7 +41,10 @@ class Piece:
         instructions: list[Instruction],
         inputs: list[int],
         outputs: list[int],
+        passing: set[int],
     ) -> None:
+        """passing: slots whose values nobody keeps beyond the call."""
+        self.passing = passing
         self.engine, self.program, self.instructions = engine, program, instructions
         self.inputs, self.outputs = inputs, outputs
         self._made: dict[Any, Any] = {}
@@ -68,7 +71,8 @@ class Piece:
                 table[slot] = symbol_for(value, name)
             held = dict(table)
             run_instructions(self.engine, self.program, self.instructions, table)
-            return Graph(scope.trace, names, [table[s] for s in self.outputs], held, self.inputs)
+            passing = [place for place, s in enumerate(self.outputs) if s in self.passing]
+            return Graph(scope.trace, names, [table[s] for s in self.outputs], held, self.inputs, passing)
         finally:
             scope.trace = outer
 
@@ -184,8 +188,11 @@ def unrolled(
 class Layout:
     """The instructions of a program by levels: what runs between graphs, and the graphs."""
 
-    def __init__(self, engine: Any, program: FlatProgram, hosted: set[int], given: set[int]) -> None:
-        """hosted: what runs between graphs; given: what is known before, both as places among the instructions."""
+    def __init__(
+        self, engine: Any, program: FlatProgram, hosted: set[int], given: set[int], passing: set[int]
+    ) -> None:
+        """hosted: what runs between graphs; given: what is known before, both as places among the instructions.
+        passing: slots whose values nobody keeps beyond the call."""
         hosted = {p - sum(g < p for g in given) for p in hosted}
         instructions = tuple(i for p, i in enumerate(program.instructions) if p not in given)
         self.program = program
@@ -217,7 +224,9 @@ class Layout:
                 inputs = sorted(
                     {s for i in graph for s in slots_of(instructions[i])} - inside - set(program.constants)
                 )
-                self.steps.append(Piece(engine, program, [instructions[i] for i in graph], inputs, outputs))
+                self.steps.append(
+                    Piece(engine, program, [instructions[i] for i in graph], inputs, outputs, passing)
+                )
             self.steps.extend(instructions[i] for i in between)
 
 
@@ -229,6 +238,9 @@ class Compiled:
         program, self.origins = rewritten(program)
         self._orders = layouts.plan(program)
         program, self._applied = applies.plan(program)
+        self._passing = {a.gradient for a in self._applied} - {
+            *program.outputs[: self._outputs], *(s for _, s in program.updates)
+        }  # fmt: skip
         self._numbers = list(dict.fromkeys(s for a in self._applied for s in a.numbers))
         places = scalars.plan(program, self._numbers) if self._applied else set()
         self._scalars = scalars.Steps(program, [program.instructions[p] for p in sorted(places)])
@@ -324,7 +336,7 @@ class Compiled:
     def _laid_out(self) -> Layout:
         with self._lock:
             if self._layout is None:
-                self._layout = Layout(self.engine, self.program, self._hosted, self._asked)
+                self._layout = Layout(self.engine, self.program, self._hosted, self._asked, self._passing)
             return self._layout
 
     def run_native(self, *values: Any) -> list[Value]:

@@ -54,7 +54,7 @@ def _traced(compiled: Compiled, model: Any, rows: int) -> tuple[Any, dict[str, A
     ]
     # what runs between graphs shows itself when the program runs
     compiled.run(given)
-    layout = compiled._layout or Layout(compiled.engine, program, compiled._hosted, compiled._asked)
+    layout = compiled._layout or Layout(compiled.engine, program, compiled._hosted, compiled._asked, set())
     if len(layout.steps) != 1 or not isinstance(layout.steps[0], Piece):
         raise Unsupported(
             f"{program.name} is no single graph: it branches, loops or draws random numbers while it predicts, or it "

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from . import native
@@ -50,7 +50,9 @@ class Graph:
         outputs: list[Value],
         held: dict[int, Value],
         slots: list[int],
+        passing: Collection[int] = (),
     ) -> None:
+        """passing: which outputs (by their places) are needed until the next call only, and keep their arrays."""
         fed = {
             id(v.base): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
         }
@@ -69,17 +71,23 @@ class Graph:
                 symbols[id(data)] = len(listed)
                 listed.append(data)
             self.results.append(("made", symbols[id(data)], value))
+        lasting = {
+            at for place, (kind, at, _) in enumerate(self.results) if kind == "made" and place not in passing
+        }
+        self._kept: dict[int, Any] = {}
+        self._keeps = [at for at in range(len(listed)) if at not in lasting]
         self.op, self.symbol = None, None
         self.constants = trace.arrays
         if listed:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
-            group = native.linked(mx.sym.Group([mx.sym.BlockGrad(s) for s in listed]), trace.native)
+            group = native.linked(mx.sym.Group([trace.native.stopped(s) for s in listed]), trace.native)
             # MXNet's backward operations want what the forward ones keep for them in training only
             self.trains = trace.native.trains
             self.symbol = group
             self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
             self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]
-            self.single = len(group.list_outputs()) == 1
+            self._count = len(group.list_outputs())
+            self.single = self._count == 1
 
     def nodes(self) -> list[dict[str, Any]]:
         """The graph's operations, as in MXNet's symbol files."""
@@ -90,12 +98,20 @@ class Graph:
         if self.op is None:
             return []
         fed = [data[place] if place is not None else array for place, array in self.feed]
+        # large arrays that are made anew cost more than what is written into them: the system clears every page
+        into = self._into() if self._kept else None
         if self.trains:
             with mx.autograd.train_mode():
-                made = self.op(*fed)
+                made = self.op(*fed, out=into)
         else:
-            made = self.op(*fed)
-        return [made] if self.single else made
+            made = self.op(*fed, out=into)
+        made = [made] if self.single and into is None else made
+        if self._keeps and into is None:
+            self._kept = {at: made[at] for at in self._keeps}
+        return made
+
+    def _into(self) -> list[Any]:
+        return [self._kept[at] if at in self._kept else _empty() for at in range(self._count)]
 
     def __call__(self, values: list[Value]) -> list[Value]:
         made = self.run([raw(v) if v.known and v.size else v.base for v in values])
@@ -108,6 +124,11 @@ class Graph:
             else:
                 found.append(held_as(made[at], value.shape, value.dtype, value.order))
         return found
+
+
+def _empty() -> Any:
+    """An array that takes what an operation makes."""
+    return mx.nd.NDArray(mx.ndarray.ndarray._new_empty_handle())
 
 
 def graphed(function: Callable[..., list[Any]]) -> Callable[..., list[Any]]:

@@ -42,6 +42,11 @@ class Record:
         self._forwards: set[str] = set()
         self._known: dict[Any, Any] = {}
 
+    def stopped(self, symbol: Any) -> Any:
+        """`symbol` so that MXNet's gradient pass ends there."""
+        done = any(symbol is r for results in self.results.values() for r in results)
+        return symbol if done else mx.sym.BlockGrad(symbol)
+
     def forward(self, operation: str, *inputs: Any, **attributes: Any) -> Forward:
         made = Forward(operation, *inputs, **attributes)
         self._forwards.add(made.name)

@@ -267,9 +267,9 @@ def _extreme(name):
             number = uniform(other)
             if number is not None and not value.known and value.shape == tuple(broadcast(x, y)):
                 if value.first is not None and value._data is None:
-                    made = _with_number(name, value.first, number, floating)
+                    made = _with_number(name, value.first, number, x.dtype)
                     return Value(None, value.shape, x.dtype, first=made)
-                return _with_number(name, raw(value), number, floating)
+                return _with_number(name, raw(value), number, x.dtype)
         if (lead := _layout_of(x, y)) is not None and x.shape == y.shape:
             a, b = (Value(_first_of(v, lead), first_shape(v.shape), v.dtype) for v in (x, y))
             return Value(None, x.shape, x.dtype, first=run(a, b))
@@ -281,10 +281,13 @@ def _extreme(name):
     return run
 
 
-def _with_number(name, a, number, floating=True):
+def _with_number(name, a, number, dtype):
     F = of(a)
+    if dtype in ("float16", "bfloat16", "float32"):  # MXNet's clip keeps NaN; its bounds are of this type
+        bounds = (number, math.inf) if name == "maximum" else (-math.inf, number)
+        return F.clip(a, a_min=bounds[0], a_max=bounds[1])
     made = getattr(F._internal, f"_{name}_scalar")(a, scalar=number)
-    return F.where(a == a, made, a) if floating else made
+    return F.where(a == a, made, a) if dtype in FLOATS else made
 
 
 def _nan_from(F, made, x, y):
