@@ -80,9 +80,13 @@ class KnownSizes:
         self._sizes[tensor] = inner
 
     def note(self, node: Node) -> None:
-        """Finds the sizes of all results of `node`."""
-        if node.outputs[0] in self._sizes:
-            return
+        """Finds the sizes of all results of `node`; what is known of some of them already stays."""
+        before = {o: self._sizes[o] for o in node.outputs if o in self._sizes}
+        if len(before) < len(node.outputs):
+            self._find(node)
+            self._sizes.update(before)
+
+    def _find(self, node: Node) -> None:
         if node.op.shape_rule is None and not node.op.is_primitive:
             for output, inner in zip(node.outputs, node.op.expand(node), strict=True):
                 self.is_alias(output, inner)
