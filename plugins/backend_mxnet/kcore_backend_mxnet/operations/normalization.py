@@ -7,8 +7,6 @@ from __future__ import annotations
 
 import numpy as np
 
-from kcore.extending import normalize_axis
-
 from .. import native
 from ..graph import graphed
 from ..values import HELD, Value, channels_first, constant, of, raw, scope
@@ -56,14 +54,12 @@ def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
     return [_laid(x, axis, made[0]), made[1], made[2]]
 
 
-def normalize_channels(x, mean, variance, gamma=None, beta=None, axis=-1, epsilon=1e-3):
+def normalize_channels(x, mean, var, gamma, beta, axis, epsilon):
     """With statistics that are given: MXNet's batch normalisation as it predicts."""
-    axis = normalize_axis(axis, x.ndim)
     data = channels_first(x) if _turned(x, axis) else raw(x)
-    one, none = (raw(constant(f(mean.shape, HELD[x.dtype]), x.dtype)) for f in (np.ones, np.zeros))
     made = of(data).BatchNorm(
-        data, one if gamma is None else raw(gamma), none if beta is None else raw(beta), raw(mean), raw(variance),
-        eps=epsilon, fix_gamma=False, use_global_stats=True, axis=1 if _turned(x, axis) else axis,
+        data, raw(gamma), raw(beta), raw(mean), raw(var), eps=epsilon, fix_gamma=False, use_global_stats=True,
+        axis=1 if _turned(x, axis) else axis,
     )  # fmt: skip
     return _laid(x, axis, made)
 
