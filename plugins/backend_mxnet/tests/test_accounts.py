@@ -183,8 +183,7 @@ def test_what_is_told_as_one_operation_is_one(mode):
     assert told["convolution"] + told["depthwise_convolution"] == made["Convolution"] == 2
     assert told["avg_pool"] + told["max_pool"] == made["Pooling"] == 2
     assert told["rectify"] == made["Activation"] == 1
-    # softmax is told as composed: so it is
-    assert "softmax" not in told and not made["softmax"] and made["exp"] == told["exp"] == 1
+    assert told["softmax"] == made["softmax"] == 1 and not told["exp"] and not made["exp"]
     if mode == "train":
         back = ("convolution_kernel_gradient", "depthwise_convolution_kernel_gradient")
         assert sum(told[name] for name in back) == made["_backward_Convolution"] == 2
