@@ -328,5 +328,5 @@ def test_one_batch_of_a_stateful_model_may_be_smaller():
     """`predict` of fewer rows than batch_size is one batch; more rows must be whole batches (as in Keras 2)."""
     model = Sequential([layers.SimpleRNN(2, stateful=True, batch_input_shape=(6, 4, 3))])
     assert model.predict(np.ones((6, 4, 3))).shape == (6, 2)
-    with pytest.raises(errors.DataError, match="multiple of batch_size"):
+    with pytest.raises(errors.DataError, match="states for 6 rows"):
         model.predict(np.ones((6, 4, 3)), batch_size=4)
