@@ -1,4 +1,4 @@
-"""kcore beside Gluon and beside a hand-written step, on the same MXNet: training and predicting with five models.
+"""kcore beside Gluon and beside a hand-written step, on the same MXNet: training and predicting with six models.
 
 All peers share one process and work in turn, round after round. Gluon is hybridized with static memory and shapes,
 its `Trainer` applies Adam; the hand-written step is a static CachedOp under `autograd.record` with one fused update
@@ -23,7 +23,7 @@ import kcore  # noqa: E402
 from kcore import layers, models, optimizers  # noqa: E402
 
 mx = import_mxnet()
-STEPS = {"tiny": 100, "mlp": 20, "cnn": 4, "lstm": 10, "resnet": 2}
+STEPS = {"tiny": 100, "mlp": 20, "cnn": 4, "lstm": 10, "gru": 10, "resnet": 2}
 PEERS = ("kcore", "gluon", "hand")
 RATE = 0.001
 
@@ -36,6 +36,7 @@ def arrays(workload: str):
         "mlp": (128, 784),
         "cnn": (64, 1, 28, 28),
         "lstm": (32, 40, 32),
+        "gru": (32, 40, 32),
         "resnet": (16, 3, 32, 32),
     }
     size, *rest = shapes[workload]
@@ -82,6 +83,8 @@ def kcore_step(workload: str, predict: bool):
         ]  # fmt: skip
     elif workload == "lstm":
         body = [layers.LSTM(64, input_shape=(40, 32))]
+    elif workload == "gru":  # the form that MXNet has, whose reset gate acts after the product
+        body = [layers.GRU(64, reset_after=True, input_shape=(40, 32))]
     elif workload != "resnet":
         units = 8 if workload == "tiny" else 512
         body = [dense(units, activation="relu", input_shape=x.shape[1:])]
@@ -137,9 +140,9 @@ def gluon_step(workload: str, predict: bool):
             nn.MaxPool2D(2),
             nn.Flatten(),
         )
-    elif workload == "lstm":
+    elif workload in ("lstm", "gru"):
         net.add(
-            rnn.LSTM(64, layout="NTC", input_size=32),
+            (rnn.LSTM if workload == "lstm" else rnn.GRU)(64, layout="NTC", input_size=32),
             nn.HybridLambda(lambda F, h: F.slice_axis(h, axis=1, begin=-1, end=None)),
         )
     elif workload == "resnet":
@@ -194,12 +197,12 @@ def hand_symbol(workload: str, size: int):
             w, b = weight(f"{name}_w", units, inputs, 3, 3), weight(f"{name}_b", units)
             x = F.Activation(F.Convolution(x, w, b, kernel=(3, 3), num_filter=units), act_type="relu")
         x, width = F.flatten(F.Pooling(x, kernel=(2, 2), stride=(2, 2), pool_type="max")), 64 * 12 * 12
-    elif workload == "lstm":
-        flat = weight("rnn", 4 * 64 * (32 + 64) + 8 * 64)
-        start = F.zeros((1, size, 64))
-        out = F.RNN(
-            F.transpose(data, axes=(1, 0, 2)), flat, start, start, state_size=64, num_layers=1, mode="lstm"
-        )
+    elif workload in ("lstm", "gru"):
+        gates, start = {"lstm": 4, "gru": 3}[workload], F.zeros((1, size, 64))
+        flat = weight("rnn", gates * (64 * (32 + 64) + 2 * 64))
+        begin = [start, start] if workload == "lstm" else [start]
+        rows = F.transpose(data, axes=(1, 0, 2))
+        out = F.RNN(rows, flat, *begin, state_size=64, num_layers=1, mode=workload)
         x, width = F.slice_axis(out, axis=0, begin=-1, end=None).reshape((-1, 64)), 64
     elif workload == "resnet":
         channels: dict[str, int] = {}
@@ -279,7 +282,8 @@ def main() -> None:
     makers = {"kcore": kcore_step, "gluon": gluon_step, "hand": hand_step}
     what = "batch predicted" if options.predict else "training step"
     print(f"milliseconds per {what}, least of {options.rounds} rounds: processor time (wall time)")
-    print(f"MXNet {mx.__version__}, OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}")
+    threads = f"OMP_NUM_THREADS={os.environ['OMP_NUM_THREADS']}, {os.cpu_count()} processors"
+    print(f"MXNet {mx.__version__}, {threads}, the peers in turn round after round")
     for workload in options.workloads:
         runs = {peer: makers[peer](workload, options.predict) for peer in PEERS}
         for run in runs.values():
@@ -293,7 +297,9 @@ def main() -> None:
                 found[peer].append(tuple(t / STEPS[workload] * 1e3 for t in taken))
         best = {peer: [min(t[i] for t in times) for i in (0, 1)] for peer, times in found.items()}
         told = "  ".join(f"{peer} {processor:8.3f} ({wall:.3f})" for peer, (processor, wall) in best.items())
-        print(f"{workload:6} {told}  kcore/gluon {best['kcore'][0] / best['gluon'][0]:.2f}", flush=True)
+        first = best["kcore"][0]
+        beside = f"kcore/gluon {first / best['gluon'][0]:.2f}  kcore/hand {first / best['hand'][0]:.2f}"
+        print(f"{workload:6} {told}  {beside}", flush=True)
 
 
 if __name__ == "__main__":
