@@ -260,7 +260,8 @@ class Compiled:
         self._lock = threading.RLock()
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
         self._hosted = {i for i, ins in enumerate(program.instructions) if ins.op in HOSTED}
-        self._variables = list(program.variables.items())
+        read |= {*program.outputs, *(s for _, s in program.updates), *self._scalars.inputs}
+        self._variables = [(s, v) for s, v in program.variables.items() if s in read]
         passed = {*program.variables, *program.inputs}
         self._shared = {s for s in (*program.outputs, *(s for _, s in program.updates)) if s in passed}
         self._layout: Layout | None = None
