@@ -270,6 +270,20 @@ def test_batch_normalization_learns_its_statistics():
     assert not np.allclose(model.layers[1].get_weights()[2], before)
 
 
+@pytest.mark.parametrize(
+    "between", [[], [Dense(4, use_bias=False), BatchNormalization()]], ids=["one", "two"]
+)
+def test_dense_layers_before_and_behind_batch_normalization(between):
+    """Backward operations of an engine's own, one after the other."""
+    model = models.Sequential([Dense(4, input_shape=(3,)), BatchNormalization(), *between, Dense(2)])
+    model.compile("sgd", "mse")
+    x, y = np.random.RandomState(0).uniform(size=(2, 16, 3)).astype("float32")
+    first = model.train_on_batch(x, y[:, :2])
+    for _ in range(20):
+        last = model.train_on_batch(x, y[:, :2])
+    assert last < first
+
+
 def test_learning_rate_acts_at_once():
     model = make()
     before = model.get_weights()

@@ -128,12 +128,13 @@ def _tie(nodes: list[dict[str, Any]], links: dict[str, tuple[Forward, dict[int, 
         node["control_deps"] = [places[forward.name]]
         for at, result in hidden.items():
             node["inputs"][at] = [places[forward.name], result, 0]
-    # one backward operation after the other needs nothing between them, which would cost a change of layout
+    # one backward operation after the other needs nothing between them, which would cost a change of layout; but for a
+    # dense layer's, whose own gradient MXNet knows: its gradient pass would go on to one before, which has none
     stops = {
         place: node["inputs"][0]
         for place, node in enumerate(nodes)
         if node["op"] == "BlockGrad" and nodes[node["inputs"][0][0]]["name"] in links
     }
     for node in nodes:
-        if node["name"] in links:
+        if node["name"] in links and node["op"] != "_backward_FullyConnected":
             node["inputs"] = [stops.get(i[0], i) for i in node["inputs"]]
