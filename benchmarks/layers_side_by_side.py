@@ -70,7 +70,8 @@ class Kcore:
         updates = [Update(v, t) for v, t in self.layer.updates] if training else []
         if RANDOM_COUNTER in leaves_of(outputs):
             updates.append(Update(counter, counter + 1))
-        program = Program(inputs, outputs, updates, {RANDOM_COUNTER: counter}, rows_together=True)
+        givens = {RANDOM_COUNTER: counter, K.learning_phase(): training}
+        program = Program(inputs, outputs, updates, givens, rows_together=True)
         self.flat = program.lower(engine("tensorflow"))
         return engine("tensorflow").compile(self.flat)
 

@@ -112,7 +112,18 @@ def hard_sigmoid(x: Tensor):
 
 @hard_sigmoid.gradient
 def _(g, out, x):
+    return hard_sigmoid_gradient(g, x)
+
+
+@composite(shape=same_first, dtype=dtypes.promoted, level="training")
+def hard_sigmoid_gradient(g: Tensor, x: Tensor):
+    """0.2 g where `x` is from -2.5 to 2.5, else 0."""
     return where(less_equal(abs(x), 2.5), g * 0.2, 0.0)
+
+
+@hard_sigmoid_gradient.gradient
+def _(h, out, g, x):
+    return hard_sigmoid_gradient(h, x), None
 
 
 @composite(shape=same_first, dtype=dtypes.floating)
@@ -186,10 +197,16 @@ def selu_gradient(g: Tensor, out: Tensor):
     return g * where(greater(out, 0.0), SELU_SCALE, out + SELU_SCALE * SELU_ALPHA)
 
 
-@composite
+@composite(shape=same_first, dtype=dtypes.floating)
 def swish(x: Tensor):
     """x * sigmoid(x) (Ramachandran et al., 2017)."""
     return x * sigmoid(x)
+
+
+@swish.gradient
+def _(g, out, x):
+    s = sigmoid(x)
+    return g * (s + out * (1.0 - s))
 
 
 @composite

@@ -6,7 +6,7 @@ from ..shapes import describe, normalize_axes, normalize_axis, reduced, same_fir
 from .declare import Optional, Tensor, composite
 from .elementwise import cast, maximum, product, rsqrt, square
 from .reductions import mean, sum
-from .shaping import reshape, resized, sizes_of
+from .shaping import repeat, reshape, resized, sizes_of
 
 
 def _statistics_shapes(x, axes, epsilon):
@@ -205,18 +205,34 @@ def group_normalization(
         raise ArgumentError("axis=0 is the batch; give the axis of the channels.")
     if channels is None or groups < 1 or channels % groups:
         raise ShapeError(f"{describe(x.shape)}: axis {axis} cannot be divided into {groups} equal groups.")
-    sizes = sizes_of(x)
-    apart = resized(x, [*sizes[:axis], groups, channels // groups, *sizes[axis + 1 :]])
-    axes = tuple(i for i in range(1, rank + 1) if i != axis)
-    normed = resized(standardize(apart, axes, epsilon)[0], sizes)
-    return _scaled(normed, _along(gamma, rank, axis), _along(beta, rank, axis))
+    return _scaled_by_places(x, groups, gamma, beta, axis, epsilon)
 
 
 @composite
 def instance_normalization(x: Tensor, gamma: Optional = None, beta: Optional = None, axis=-1, epsilon=1e-3):
     """Normalises each channel of each sample over its other axes (Ulyanov et al., 2016). Shape of `x`."""
+    return _scaled_by_places(x, None, gamma, beta, normalize_axis(axis, len(x.shape)), epsilon)
+
+
+def _scaled_by_places(x, groups, gamma, beta, axis, epsilon):
+    """`x` normalised over all axes but the first and `axis`, and over the channels of a group; `groups` None: none."""
     rank = len(x.shape)
-    axis = normalize_axis(axis, rank)
     axes = tuple(i for i in range(1, rank) if i != axis)
-    normed = standardize(x, axes, epsilon)[0]
-    return _scaled(normed, _along(gamma, rank, axis), _along(beta, rank, axis))
+
+    def average(values):
+        """Small, one number for each channel: x itself keeps its shape, and is passed over few times."""
+        means = mean(values, axes, True) if axes else values
+        return means if groups is None else _shared_in_groups(means, groups, axis)
+
+    centred = x - average(x)
+    scale = rsqrt(average(square(centred)) + epsilon)
+    return _scaled(
+        centred, scale if gamma is None else scale * _along(gamma, rank, axis), _along(beta, rank, axis)
+    )
+
+
+def _shared_in_groups(means, groups, axis):
+    """`means` (batch, ..., channels, ...) with the mean of its group in the place of each channel."""
+    sizes, together = sizes_of(means), means.shape[axis] // groups
+    apart = resized(means, [*sizes[:axis], groups, together, *sizes[axis + 1 :]])
+    return repeat(mean(apart, axis + 1, False), together, axis)

@@ -128,7 +128,7 @@ def _(g, out, x, axis, keepdims):
 def _shared(g, out, x, axis, keepdims):
     """`g` for the elements equal to the extreme `out`, in equal parts."""
     best = cast(equal(x, _kept(out, x, axis, keepdims)), x.dtype)
-    return _kept(g, x, axis, keepdims) * best / sum(best, axis, True)
+    return _kept(g, x, axis, keepdims) / sum(best, axis, True) * best
 
 
 def _one_axis(x, axis=-1, keepdims=False):

@@ -366,11 +366,11 @@ def _relu(d: Draw) -> list[Sample]:
 
 @_for(
     "rectify_gradient", "sigmoid_gradient", "tanh_gradient", "softplus_gradient", "softsign_gradient",
-    "selu_gradient",
+    "selu_gradient", "hard_sigmoid_gradient",
 )  # fmt: skip
 def _activation_gradient(d: Draw) -> list[Sample]:
-    zero = d.array([0.0, -0.5, 0.7])
-    return [S(d(2, 3), d(2, 3)), S(d(), d()), S(d(0, 3), d(0, 3)), S(d(3), zero, gradient=False)]
+    corners = d.array([0.0, -2.5, 2.5])
+    return [S(d(2, 3), d(2, 3)), S(d(), d()), S(d(0, 3), d(0, 3)), S(d(3), corners, gradient=False)]
 
 
 @_for("leaky_rectify")

@@ -28,7 +28,14 @@ def enlarge_bilinear(x, factors):
 def enlarge_bilinear_gradient(g, x, factors):
     if g.dtype != tf.float32 or x.dtype != tf.float32:
         return tf.einsum("bpqd,pr,qc->brcd", g, *_both(tf.cast(x, g.dtype), factors))
-    return tf.raw_ops.ResizeBilinearGrad(grads=g, original_image=x)
+    if max(factors) > 2 or tf.config.list_logical_devices("GPU"):
+        return tf.raw_ops.ResizeBilinearGrad(grads=g, original_image=x)
+    # on CPUs the more general op is four times as fast; it counts from the middles of the pixels, hence the shift, and
+    # takes nothing from half a pixel beyond the last one, where larger factors would have it look
+    return tf.raw_ops.ScaleAndTranslateGrad(
+        grads=g, original_image=x, scale=[float(f) for f in factors],
+        translation=[(1.0 - f) / 2.0 for f in factors], kernel_type="triangle", antialias=False,
+    )  # fmt: skip
 
 
 FUSED = {"enlarge_bilinear": enlarge_bilinear, "enlarge_bilinear_gradient": enlarge_bilinear_gradient}

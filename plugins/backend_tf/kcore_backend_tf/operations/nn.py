@@ -7,6 +7,9 @@ from kcore.spi import promote
 # so small that only 0 changes when it is taken away
 TINY = {tf.float16: 2.0**-24, tf.bfloat16: 2.0**-120, tf.float32: 2.0**-120, tf.float64: 2.0**-1000}
 
+# from 2.5 to the next larger number
+BESIDE = {tf.float16: 2.0**-9, tf.bfloat16: 2.0**-6, tf.float32: 2.0**-22, tf.float64: 2.0**-51}
+
 
 def leaky_rectify(x, alpha):
     if x.dtype == tf.float64:  # the op holds alpha as float32
@@ -57,6 +60,12 @@ def elu_gradient(g, x, out, alpha=1.0):
     return leaky_rectify_gradient(made, plain, alpha)
 
 
+def hard_sigmoid_gradient(g, x):
+    # above 0 where |x| <= 2.5: the next larger number, less |x|
+    after = tf.constant(2.5 + BESIDE[x.dtype], x.dtype) - tf.abs(x)
+    return tf.raw_ops.ReluGrad(gradients=g, features=after) * tf.constant(0.2, g.dtype)
+
+
 def selu_gradient(g, out):
     # the op counts 0 among the positive, where the slope is another
     return tf.raw_ops.SeluGrad(gradients=g, outputs=out - tf.constant(TINY[out.dtype], out.dtype))
@@ -80,4 +89,5 @@ FUSED = {
     "softsign_gradient": _alike(lambda g, x: tf.raw_ops.SoftsignGrad(gradients=g, features=x)),
     "elu_gradient": _alike(elu_gradient),
     "selu_gradient": _alike(selu_gradient),
+    "hard_sigmoid_gradient": _alike(hard_sigmoid_gradient),
 }

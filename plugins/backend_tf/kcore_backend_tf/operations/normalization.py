@@ -1,4 +1,4 @@
-"""Batch normalization by TensorFlow's fused ops, for float32 with the channels last; composed otherwise."""
+"""Batch normalization by TensorFlow's fused ops, for float32, the channels turned last; composed otherwise."""
 
 import tensorflow as tf
 
@@ -9,9 +9,19 @@ def _four(x):
 
 
 def _is_fused(x, axis):
-    return (
-        x.dtype == tf.float32 and x.shape.rank >= 2 and axis == x.shape.rank - 1 and x.shape[-1] is not None
-    )
+    return x.dtype == tf.float32 and x.shape.rank >= 2 and x.shape[axis] is not None
+
+
+def _turns(x, axis):
+    """(permutation that puts `axis` last, its reverse); None, None where it is last."""
+    last = x.shape.rank - 1
+    if axis == last:
+        return None, None
+    return [*(i for i in range(last + 1) if i != axis), axis], [*range(axis), last, *range(axis, last)]
+
+
+def _turned(x, order):
+    return x if order is None else tf.transpose(x, order)
 
 
 def _forward(x, gamma, beta, epsilon):
@@ -44,10 +54,12 @@ def standardize_channels(x, gamma, beta, axis, epsilon):
         normed, mean, variance, _, _ = _composed(x, axis, epsilon)
         result = normed * _along(gamma, x, axis) + _along(beta, x, axis)
         return [result, tf.reshape(mean, [-1]), tf.reshape(variance, [-1])]
+    there, back = _turns(x, axis)
+    x = _turned(x, there)
     y, mean, variance, *_ = _forward(x, gamma, beta, epsilon)
     # the op's variance is n / (n - 1) times the batch's own
     count = tf.cast(tf.size(x, tf.int64) // x.shape[-1], x.dtype)
-    return [_like(y, x), mean, variance * (tf.maximum(count - 1.0, 1.0) / count)]
+    return [_turned(_like(y, x), back), mean, variance * (tf.maximum(count - 1.0, 1.0) / count)]
 
 
 def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
@@ -57,13 +69,15 @@ def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
         inner -= tf.reduce_mean(inner, axes, keepdims=True)
         inner -= normed * tf.reduce_mean(inner * normed, axes, keepdims=True)
         return [inner * scale, tf.reduce_sum(g * normed, axes), tf.reduce_sum(g, axes)]
+    there, back = _turns(x, axis)
+    g, x = _turned(g, there), _turned(x, there)
     # the same op as forwards: the graph holds it once
     _, _, _, first, second, third = _forward(x, gamma, beta, epsilon)
     made = tf.raw_ops.FusedBatchNormGradV3(
         y_backprop=_four(g), x=_four(x), scale=gamma, reserve_space_1=first, reserve_space_2=second,
         reserve_space_3=third, epsilon=epsilon, is_training=True,
     )  # fmt: skip
-    return [_like(made[0], x), made[1], made[2]]
+    return [_turned(_like(made[0], x), back), made[1], made[2]]
 
 
 def normalize_channels(x, mean, var, gamma, beta, axis, epsilon):

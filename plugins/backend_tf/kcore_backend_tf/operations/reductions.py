@@ -16,6 +16,27 @@ def _reducing(function):
     return run
 
 
+def _runs(axes, rank):
+    """`axes` in groups of neighbours."""
+    groups = []
+    for axis in sorted(a % rank for a in axes):
+        if groups and groups[-1][-1] == axis - 1:
+            groups[-1].append(axis)
+        else:
+            groups.append([axis])
+    return groups
+
+
+def total(x, axis=None, keepdims=False):
+    """Sums. Axes that are no neighbours go one after the other: in one op TensorFlow would turn the tensor first."""
+    groups = _runs(axis, x.shape.rank) if isinstance(axis, tuple) else []
+    if len(groups) < 2 or not x.dtype.is_floating:
+        return tf.reduce_sum(x, _axes(axis), keepdims)
+    for group in groups:
+        x = tf.reduce_sum(x, group, keepdims=True)
+    return x if keepdims else tf.squeeze(x, [a for group in groups for a in group])
+
+
 def _place(function):
     def run(x, axis=-1, keepdims=False):
         if x.dtype.is_bool:
@@ -27,7 +48,7 @@ def _place(function):
 
 
 PRIMITIVES = {
-    "sum": _reducing(tf.reduce_sum),
+    "sum": _reducing(total),
     "prod": _reducing(tf.reduce_prod),
     "max": _reducing(tf.reduce_max),
     "min": _reducing(tf.reduce_min),

@@ -36,6 +36,8 @@ def sum_to_like(x, like):
     if have.rank >= want.rank and all(b == 1 or (a is not None and a == b) for a, b in pairs):
         total = _over_leading(x, lead) if lead else x
         axes = [i for i, (a, b) in enumerate(pairs) if b == 1 and a != 1]
+        if axes and len(axes) == want.rank - 1 and axes[-1] == want.rank - 2 and not lead:
+            return tf.reshape(_over_leading(total, want.rank - 1), [1] * (want.rank - 1) + [-1])
         return tf.reduce_sum(total, axes, keepdims=True) if axes else total
     axes, _ = tf.raw_ops.BroadcastGradientArgs(s0=tf.shape(like), s1=tf.shape(x))
     total = tf.reduce_sum(x, axes, keepdims=True)
