@@ -130,11 +130,18 @@ def _residuals(
         if any(o in backward for o in node.outputs):
             for tensor in inputs_of(node):
                 if tensor not in backward and not isinstance(tensor, Constant):
-                    found[tensor] = None
+                    found[_before_turning(tensor)] = None
     for tensor in grads:
         if tensor not in backward and not isinstance(tensor, Constant):
-            found[tensor] = None
+            found[_before_turning(tensor)] = None
     return list(found)
+
+
+def _before_turning(tensor: SymbolicTensor) -> SymbolicTensor:
+    """`tensor`, or what it is the transpose of: that is mostly saved as well, and turned backwards where needed."""
+    while tensor.node is not None and tensor.node.op.name == "transpose":
+        tensor = tensor.node.arguments[0]
+    return tensor
 
 
 class _Plan:
@@ -150,7 +157,10 @@ class _Plan:
         fixed = set(body.inputs[n_own:])
         self.outer = {i: c for i, c in zip(body.inputs[n_own:], captured, strict=True)}
         varying = dependents(nodes_between(residuals, body.inputs), body.inputs[:n_own])
-        self.saved = [r for r in residuals if r in varying]
+        rows = {t: i for i, t in enumerate(body.inputs[self.n_states : n_own])}
+        # what the loop reads row by row is there already: which sequence that is
+        self.read = {r: rows[r] for r in residuals if r in rows}
+        self.saved = [r for r in residuals if r in varying and r not in rows]
         self.invariant = [r for r in residuals if r not in varying and r not in fixed]
         self.forward = Body(body.inputs, (*body.outputs, *self.saved))
         self.saved_stacks: list[SymbolicTensor] = []
@@ -180,7 +190,7 @@ def _pass_back(plan: _Plan, node: Node, g: Sequence[SymbolicTensor]) -> Any:
     stacked = [(i, g[i]) for i in range(n_s, len(own_outputs)) if _is_float(own_outputs[i])]
     states_in = [Placeholder(own_outputs[i].shape, own_outputs[i].dtype) for i in state_at]
     sums_in = [Placeholder(own[i].shape, own[i].dtype) for i in captured_at]
-    saved_in = [Placeholder(r.shape, r.dtype) for r in plan.saved]
+    saved_in = [Placeholder(r.shape, r.dtype) for r in (*plan.saved, *plan.read)]
     rows_in = [Placeholder(own_outputs[i].shape, own_outputs[i].dtype) for i, _ in stacked]
     arriving = dict(zip(state_at, states_in, strict=True)) | {
         i: p for (i, _), p in zip(stacked, rows_in, strict=True)
@@ -189,7 +199,7 @@ def _pass_back(plan: _Plan, node: Node, g: Sequence[SymbolicTensor]) -> Any:
     swap: dict[SymbolicTensor, SymbolicTensor] = {
         s: arriving[i] for s, i in zip(plan.seeds, float_at, strict=True)
     }
-    swap.update(zip(plan.saved, saved_in, strict=True))
+    swap.update(zip((*plan.saved, *plan.read), saved_in, strict=True))
     swap.update(plan.outer)
     picked = (
         [plan.grads[i] if live[i] else zeros_like(states_in[state_at.index(i)]) for i in state_at]
@@ -201,8 +211,8 @@ def _pass_back(plan: _Plan, node: Node, g: Sequence[SymbolicTensor]) -> Any:
     sums = [add(s, m) for s, m in zip(sums_in, made[a:b], strict=True)]
     inputs = [*states_in, *sums_in, *saved_in, *rows_in]
     back, outer = close_over([*made[:a], *sums, *made[b:]], inputs)
-    rows = [*saved_stacks, *(t for _, t in stacked)] or [sequences[0]]
-    if not saved_stacks and not stacked:
+    rows = [*saved_stacks, *(sequences[i] for i in plan.read.values()), *(t for _, t in stacked)]
+    if not rows:
         raise ArgumentError("a loop without outputs or saved values has nothing to differentiate")
     result = scan.symbolic([rows, carried, outer, back, not reverse])
     to_initial = [result[state_at.index(i)] if i in state_at else None for i in range(n_s)]

@@ -44,6 +44,7 @@ class Program:
 
     rows_together: the unknown first sizes of the inputs are one and the same, the rows of a batch.
     simplified: nodes that change nothing are left out.
+    sizes: what is known of the sizes of the inputs, of a loop's body, from around it.
     """
 
     inputs: Sequence[SymbolicTensor]
@@ -53,6 +54,7 @@ class Program:
     name: str = "program"
     rows_together: bool = False
     simplified: bool = True
+    sizes: KnownSizes | None = None
 
     def lower(self, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
         """The flat program for `engine`; `opened` is filled with the composites that were opened.
@@ -164,7 +166,7 @@ class _Flattener:
         self.variables: dict[int, Variable] = {}
         self.instructions: list[Instruction] = []
         self._shared: dict[Any, tuple[int, ...]] = {}
-        sizes = KnownSizes(program.inputs, program.rows_together)
+        sizes = program.sizes or KnownSizes(program.inputs, program.rows_together)
         self.simplifier = Simplifier(sizes) if program.simplified else None
         self._results: set[SymbolicTensor] = set()
 
@@ -305,8 +307,7 @@ class _Flattener:
             elif isinstance(argument, SymbolicTensor):
                 shapes[name] = self.slots[argument]
             else:
-                body = isinstance(argument, Body)
-                attributes[name] = lower_body(argument, engine, self.opened) if body else argument
+                attributes[name] = self._lowered(argument, node) if isinstance(argument, Body) else argument
         key = self._key(op.name, tuple(inputs), attributes, shapes)
         if key is not None and key in self._shared:
             for output, slot in zip(node.outputs, self._shared[key], strict=True):
@@ -316,6 +317,10 @@ class _Flattener:
         if key is not None:
             self._shared[key] = outputs
         self._finish(node, Instruction(op.name, tuple(inputs), attributes, outputs, shapes, node.scope))
+
+    def _lowered(self, body: Body, node: Node) -> FlatProgram:
+        sizes = self.simplifier.sizes.inside(node) if self.simplifier is not None else None
+        return lower_body(body, self.engine, self.opened, sizes)
 
     def _finish(self, node: Node, instruction: Instruction) -> None:
         self.instructions.append(instruction)
@@ -338,9 +343,11 @@ class _Flattener:
         return key
 
 
-def lower_body(body: Body, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
+def lower_body(
+    body: Body, engine: Any, opened: list[Opened] | None = None, sizes: KnownSizes | None = None
+) -> FlatProgram:
     """A loop's body as a flat program of its own; everything it reads is among its inputs."""
-    return Program(body.inputs, body.outputs, name="body").lower(engine, opened)
+    return Program(body.inputs, body.outputs, name="body", sizes=sizes).lower(engine, opened)
 
 
 __all__ = ["Body", "Opened", "Program", "chained", "connected", "leaves_of", "lower_body", "replaced"]

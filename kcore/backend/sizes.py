@@ -105,21 +105,43 @@ class KnownSizes:
 
     def _note_loop(self, node: Node) -> None:
         """The results of a loop over sequences have the sizes that its body gives them, and the loop's length."""
-        sequences, initial, captured, body = node.arguments[:4]
-        rows = [tuple(shape[1:] for shape in self.of(s)) for s in sequences]
-        given = [*(self.of(s) for s in initial), *rows, *(self.of(c) for c in captured)]
-        inside = KnownSizes((), together=False)
-        inside._strangers = self._strangers
-        inside._sizes.update(zip(body.inputs, given, strict=True))
-        for inner in nodes_between(body.outputs, body.inputs):
-            inside.note(inner)
+        sequences, initial, _, body = node.arguments[:4]
+        inside, states = self._inside(node)
         made = [inside.of(t) for t in body.outputs]
         lengths = [shape[:1] for shape in self.of(sequences[0])]
         for i, output in enumerate(node.outputs):
-            if i >= len(initial):
+            if i < len(initial):
+                self._sizes[output] = states[i]
+            else:
                 self._sizes[output] = tuple(n + shape for n, shape in zip(lengths, made[i], strict=True))
-            else:  # a state keeps its sizes, or nothing is known of them
-                self._sizes[output] = made[i] if made[i] == given[i] else self._open(output.shape)
+
+    def inside(self, node: Node) -> KnownSizes | None:
+        """What is known of sizes within the body of `node`; None where that is no loop over sequences."""
+        return self._inside(node)[0] if node.op.name == "scan" else None
+
+    def _inside(self, node: Node) -> tuple[KnownSizes, list[Sizes]]:
+        """For every round of a loop: what is known of sizes within it, and the sizes of its states."""
+        sequences, initial, captured, body = node.arguments[:4]
+        states = [self.of(s) for s in initial]
+        rows = [tuple(shape[1:] for shape in self.of(s)) for s in sequences]
+        others = [*rows, *(self.of(c) for c in captured)]
+        opened: set[int] = set()
+        while True:
+            inside = KnownSizes((), together=False)
+            inside._strangers = self._strangers
+            inside._sizes.update(zip(body.inputs, [*states, *others], strict=True))
+            for inner in nodes_between(body.outputs, body.inputs):
+                inside.note(inner)
+            made = [inside.of(t) for t in body.outputs[: len(states)]]
+            changed = {i for i, (m, s) in enumerate(zip(made, states, strict=True)) if m != s} - opened
+            if not changed:
+                return inside, states
+            # states that do not keep their sizes: nothing is known of these, and perhaps less of others
+            for i in changed:
+                states[i] = self._open(tuple(
+                    a if a == b else None for a, b in zip(initial[i].shape, body.outputs[i].shape, strict=True)
+                ))  # fmt: skip
+            opened |= changed
 
     def _open(self, shape: Sequence[int | None]) -> Sizes:
         """Sizes that equal no others where `shape` does not tell them."""
