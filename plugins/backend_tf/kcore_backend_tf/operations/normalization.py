@@ -82,7 +82,8 @@ def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
 
 def normalize_channels(x, mean, var, gamma, beta, axis, epsilon):
     """Of images by the op that TensorFlow joins with the convolution before and the activation behind it."""
-    if not _is_fused(x, axis) or x.shape.rank != 4 or epsilon < 1e-5:  # which is the least that GPUs take
+    images = _is_fused(x, axis) and x.shape.rank == 4 and axis == 3
+    if not images or epsilon < 1e-5:  # which is the least that GPUs take
         scale = tf.math.rsqrt(var + tf.constant(epsilon, x.dtype)) * gamma
         return x * _along(scale, x, axis) + _along(beta - mean * scale, x, axis)
     made = tf.raw_ops.FusedBatchNormV3(
