@@ -1,6 +1,7 @@
 """Progress in a terminal and in a log file."""
 
 import io
+import re
 import sys
 
 import numpy as np
@@ -29,7 +30,9 @@ def test_log_file_gets_one_line_per_epoch(capsys):
     assert "\r" not in text and "\x1b" not in text
     lines = text.splitlines()
     assert lines[0] == "Epoch 1/2" and lines[2] == "Epoch 2/2" and len(lines) == 4
-    assert lines[1].startswith("1 step - 0s - ") and "/step - loss: " in lines[1] and "val_mae: " in lines[1]
+    assert (
+        re.match(r"1 step - \d+s - ", lines[1]) and "/step - loss: " in lines[1] and "val_mae: " in lines[1]
+    )
 
 
 def test_silence(capsys):
