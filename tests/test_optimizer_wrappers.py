@@ -89,6 +89,15 @@ def test_a_scaled_loss_gives_the_same_steps():
     assert scaled.optimizer.current_scale == 2048.0  # six steps: doubled once
 
 
+@pytest.mark.parametrize(
+    "around", [lambda o: GradientAccumulation(o, 2), lambda o: ExponentialMovingAverage(o, 0.5, 3)]
+)
+def test_a_scaled_loss_within_another_wrapper(around):
+    scaled = fitted(around(LossScaleOptimizer(SGD(0.1, momentum=0.5), 1024.0, 2)))
+    close(scaled.get_weights(), fitted(around(SGD(0.1, momentum=0.5))).get_weights())
+    assert scaled.optimizer.optimizer.current_scale > 1024.0
+
+
 def test_steps_that_are_not_finite_are_left_out():
     model = made(LossScaleOptimizer(Adam(0.1), initial_scale=2.0**20))
     rows = np.full((4, 3), 1e37, "float32")

@@ -48,6 +48,17 @@ class OptimizerWrapper(Optimizer):
     def current_rate(self):
         return self.optimizer.current_rate()
 
+    def _scaled(self, loss):
+        """The loss whose gradients the optimizer inside expects: scaled, where it scales (or one within it does)."""
+        inner = self.optimizer
+        while isinstance(inner, OptimizerWrapper) and not isinstance(inner, LossScaleOptimizer):
+            inner = inner.optimizer
+        return (
+            inner.get_scaled_loss(loss)
+            if loss is not None and isinstance(inner, LossScaleOptimizer)
+            else loss
+        )
+
     def _inner_updates(self, gradients, loss, params):
         """The updates of the optimizer inside for these gradients, which it clips as it was told to."""
         inner = self.optimizer
@@ -96,7 +107,7 @@ class GradientAccumulation(OptimizerWrapper):
 
     def get_updates(self, loss, params):
         params = list(params)
-        gradients = self.get_gradients(loss, params)
+        gradients = self.get_gradients(self._scaled(loss), params)
         totals = [variable_beside(p, np.zeros(p.shape), f"gradients_{i}") for i, p in enumerate(params)]
         sums = [total + gradient for total, gradient in zip(totals, gradients)]
         due = K.equal((self.seen + 1) % self.steps, 0)
@@ -133,7 +144,7 @@ class ExponentialMovingAverage(OptimizerWrapper):
 
     def get_updates(self, loss, params):
         params = list(params)
-        inner = self._inner_updates(self.get_gradients(loss, params), loss, params)
+        inner = self._inner_updates(self.get_gradients(self._scaled(loss), params), loss, params)
         averages = [variable_beside(p, K.get_value(p), f"average_{i}") for i, p in enumerate(params)]
         self._averaged = list(zip(params, averages))
         average_of = {id(p): a for p, a in self._averaged}
