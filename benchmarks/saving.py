@@ -1,5 +1,8 @@
 """Saving and loading a model beside h5py writing and reading the same arrays: seconds, and the most memory taken.
 
+`read` is load_model, `again` is reading once more from the system's cache, `into` is load_weights into a model that is
+there, whose memory is not counted.
+
     python benchmarks/saving.py [--megabytes 1024] [--folder FOLDER] [--repeat 3]
 
 Every measurement runs in a process of its own. Each way of writing is timed until the bytes are on the disk (fsync);
@@ -91,7 +94,7 @@ def write(way, path, sizes):
     return timed(action)
 
 
-def read(way, path, sizes):
+def read(way, path, sizes, task="read"):
     import h5py
     import numpy as np
 
@@ -102,12 +105,18 @@ def read(way, path, sizes):
         def action():
             with h5py.File(path, "r") as file:
                 return [np.asarray(file[str(i)]) for i in range(len(sizes))]
+    elif task == "into":
+        model = model_of(sizes)
+        model.get_weights()  # the model's own values are there
+
+        def action():
+            return model.load_weights(path)
     else:
 
         def action():
             return kcore.models.load_model(path, compile=False)
 
-    synced(path, forget=True)
+    synced(path, forget=task != "again")
     return timed(action)
 
 
@@ -126,7 +135,10 @@ def one(task, way, path, megabytes):
         model_of([8]).save(small)
         read(way, small, [8])
         os.unlink(small)
-    seconds, memory = {"write": write, "read": read}[task](way, path, arrays_of(megabytes))
+    if task == "write":
+        seconds, memory = write(way, path, arrays_of(megabytes))
+    else:
+        seconds, memory = read(way, path, arrays_of(megabytes), task)
     print(json.dumps([seconds, memory]))
 
 
@@ -154,7 +166,7 @@ def main():
     weights = sum(4 * n * n for n in arrays_of(options.megabytes))
     print(f"{weights / 2**20:.0f} MiB of weights; the best of {options.repeat}")
     with tempfile.TemporaryDirectory(dir=options.folder) as folder:
-        for task in ("write", "read"):
+        for task in ("write", "read", "again", "into"):
             best = {way: (float("inf"), 0) for way in WAYS}
             for _ in range(options.repeat):  # in turn, so that a busy moment strikes all alike
                 for way in WAYS:

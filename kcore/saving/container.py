@@ -24,6 +24,7 @@ import numpy as np
 
 from ..errors import ArgumentError, FileRefused
 from .atomic import writing
+from .checksums import IN_USE, checked
 from .gate import Tally, budgets, check_member_name, file_size, refused, told_path
 
 ALIGNMENT = 64  # bytes: a cache line, and the widest vector of a processor
@@ -241,29 +242,25 @@ class Archive:
         return data
 
     def array(self, member: Member, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
-        """A member as an array of its own, checked while it is read."""
+        """A member as an array of its own, checked while it is read (within `checksums.beside()` perhaps later)."""
         made = np.empty(shape, dtype)
         view = memoryview(made.reshape(-1).view("uint8"))
-        checksum = 0
-        for at in range(0, len(view), _PIECE):
-            piece = view[at : at + _PIECE]
-            self._read_into(member.start + at, piece)
-            checksum = zlib.crc32(piece, checksum)
-        if checksum != member.crc:
-            raise self._changed(member.name)
+        with checked(member.crc, lambda: self._changed(member.name)) as add:
+            for at in range(0, len(view), _PIECE):
+                piece = view[at : at + _PIECE]
+                self._read_into(member.start + at, piece)
+                add(piece)
         return made
 
     def verify(self, member: Member) -> None:
-        """Raises FileRefused if the contents of a member were changed; takes memory for a piece only."""
-        buffer = memoryview(bytearray(min(_PIECE, member.size)))
-        at, checksum = member.start, 0
-        while at < member.end:
-            piece = buffer[: member.end - at]
-            self._read_into(at, piece)
-            checksum = zlib.crc32(piece, checksum)
-            at += len(piece)
-        if checksum != member.crc:
-            raise self._changed(member.name)
+        """Raises FileRefused if the contents of a member were changed; takes memory for some pieces only."""
+        size = min(_PIECE // 4, member.size)
+        buffers = [memoryview(bytearray(size)) for _ in range(IN_USE if size < member.size else 1)]
+        with checked(member.crc, lambda: self._changed(member.name)) as add:
+            for i, at in enumerate(range(member.start, member.end, size or 1)):
+                piece = buffers[i % len(buffers)][: member.end - at]
+                self._read_into(at, piece)
+                add(piece)
 
     def mapped(self, member: Member, shape: tuple[int, ...], dtype: np.dtype) -> np.ndarray:
         """A member as a read-only array that lies in the file; not checked. Raises ArgumentError without a real file."""

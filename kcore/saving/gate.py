@@ -79,6 +79,8 @@ def told_path(source: Any) -> str:
     if isinstance(source, (str, os.PathLike)):
         return os.fspath(source) if isinstance(os.fspath(source), str) else os.fsdecode(source)
     name = getattr(source, "name", None) or getattr(source, "filename", None)
+    if isinstance(name, (bytes, os.PathLike)):
+        name = os.fsdecode(name)
     return name if isinstance(name, str) and name else f"<{type(source).__name__}>"
 
 

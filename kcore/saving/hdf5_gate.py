@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -16,11 +16,13 @@ import numpy as np
 
 from .._lazy import lazy_module
 from ..errors import ArgumentError, FileRefused
+from .checksums import checked
 from .gate import Tally, budgets, file_size, refused, told_path
 
 h5py = lazy_module("h5py")
 
 MAGIC = b"\x89HDF\r\n\x1a\n"
+_PIECE = 2**22  # bytes read at once
 _FILTERS = {1: "deflate", 2: "shuffle", 3: "fletcher32", 32000: "lzf"}
 _READ_ERRORS = (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError, UnicodeError)
 
@@ -82,22 +84,49 @@ class Stored:
         return Stored(self.dataset, self.where, value)
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
-        made = self._read()
-        if self.checksum is not None and checksum(made) != self.checksum:
-            raise FileRefused(f"{self.where}: its values do not have their checksum. {DAMAGED}")
+        if self.checksum is None:
+            made = self._read(lambda piece: None)
+        else:
+            with checked(self.checksum, self._changed) as add:
+                made = self._read(add)
         return made if dtype is None else made.astype(dtype, copy=False)
 
-    def _read(self) -> np.ndarray:
+    def verify(self) -> None:
+        """Reads everything and keeps nothing. Raises FileRefused for what is damaged."""
+        np.asarray(self)
+
+    def _changed(self) -> FileRefused:
+        return FileRefused(f"{self.where}: its values do not have their checksum. {DAMAGED}")
+
+    def _read(self, add: Callable[[Any], None]) -> np.ndarray:
+        """The values; `add` gets their bytes, one piece after the other."""
         made = np.empty(self.shape, self.dtype)
         if not made.size:
             return made
         try:
-            self.dataset.read_direct(made) if self.shape else made.__setitem__((), self.dataset[()])
+            for rows in self._pieces():
+                if self.shape:
+                    self.dataset.read_direct(made, rows, rows)
+                else:
+                    made[()] = self.dataset[()]
+                add(memoryview((made[rows] if self.shape else made).reshape(-1).view("uint8")))
+        except FileRefused:
+            raise
         except _READ_ERRORS as error:
             raise FileRefused(
                 f"{self.where}: cannot be read, the file is damaged: {str(error)[:200]}"
             ) from error
         return made
+
+    def _pieces(self) -> Iterator[Any]:
+        """Slices of the first axis; one of everything where values are in chunks, which may be compressed."""
+        if not self.shape or self.dataset.chunks is not None:
+            yield np.s_[...]
+            return
+        row = self.dtype.itemsize * int(np.prod(self.shape[1:], dtype=object))
+        step = max(1, _PIECE // row)
+        for start in range(0, self.shape[0], step):
+            yield np.s_[start : start + step]
 
 
 class Checked:

@@ -38,6 +38,9 @@ def inspected(source: Any, verify: bool = False) -> dict[str, Any]:
 
     Raises OSError where there is no such file; a file that is refused is reported, with the reason among `suspicious`.
     """
+    if isinstance(source, (str, os.PathLike)):
+        with open(source, "rb") as file:  # once: what is told of it all belongs together
+            return inspected(file, verify)
     report: dict[str, Any] = {
         "file": told_path(source), "bytes": file_size(source), "format": "unknown", "kind": "unknown",
         "written_by": {}, "conventions": {}, "model": None, "layers": [], "parameters": 0, "weight_bytes": 0,

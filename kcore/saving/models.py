@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from .._lazy import lazy_module
@@ -57,10 +58,10 @@ def load_model(
     UnknownName or CannotMap, which lists everything, for what is not known here; WeightsMismatch, with a table, for
     weights that do not fit; OSError where there is no such file. All of them but the last are ValueErrors.
     """
-    source = _opened_path(filepath)
-    chosen = _hdf5() if _is_group(source) else for_loading(source, "load")
-    assert chosen.load is not None
-    return chosen.load(source, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
+    with _open_once(filepath) as source:
+        chosen = _hdf5() if _is_group(source) else for_loading(source, "load")
+        assert chosen.load is not None
+        return chosen.load(source, custom_objects=custom_objects, compile=compile, safe_mode=safe_mode)
 
 
 # weights ----------------------------------------------------------------------------------------------------
@@ -88,10 +89,12 @@ def load_weights(
         raise ArgumentError(
             "load_weights(skip_mismatch=True) skips layers by their names: give by_name=True too."
         )
-    source = _opened_path(filepath)
-    chosen = _hdf5() if _is_group(source) else for_loading(source, "load_weights")
-    assert chosen.load_weights is not None
-    return chosen.load_weights(model, source, by_name=by_name, skip_mismatch=skip_mismatch, reshape=reshape)
+    with _open_once(filepath) as source:
+        chosen = _hdf5() if _is_group(source) else for_loading(source, "load_weights")
+        assert chosen.load_weights is not None
+        return chosen.load_weights(
+            model, source, by_name=by_name, skip_mismatch=skip_mismatch, reshape=reshape
+        )
 
 
 # architecture alone -----------------------------------------------------------------------------------------
@@ -181,6 +184,16 @@ def _opened_path(value: Any) -> Any:
     raise ArgumentError(
         f"a path, an open binary file, an h5py.File or an h5py.Group is needed; {value!r} was given."
     )
+
+
+@contextmanager
+def _open_once(value: Any) -> Iterator[Any]:
+    """What is to be read; a path is opened here and nowhere else, so that what is looked at first is what is read."""
+    if not isinstance(value, (str, os.PathLike)):
+        yield _opened_path(value)
+        return
+    with open(value, "rb") as file:
+        yield file
 
 
 def _format_for(target: Any, what: str, name: str | None) -> Any:

@@ -11,10 +11,12 @@ import numpy as np
 
 from ..errors import WeightsMismatch
 from ..shapes import describe
+from .checksums import beside
 from .conventions import converted
 from .snapshot import Group
 
 SHOWN = 60  # rows of a table in an error
+TWICE = 2**28  # bytes of weights that are rather read twice than held twice
 
 
 @dataclass(frozen=True)
@@ -84,9 +86,18 @@ class Plan:
         return "\n".join(lines)
 
     def apply(self) -> Plan:
-        """Writes everything, after all of it has been read: what cannot be read leaves the model as it was."""
+        """Writes everything, after all of it has been read: what cannot be read leaves the model as it was.
+
+        Much is read twice, so that it is not in memory twice: first to see that all of it is whole.
+        """
         self.check()
-        read = [np.asarray(array) for _, array in self.writes]
+        if sum(_nbytes(array) for _, array in self.writes) > TWICE:
+            with beside():
+                for _, array in self.writes:
+                    _verify(array)
+            return self.stream()
+        with beside():
+            read = [np.asarray(array) for _, array in self.writes]
         for i, (variable, _) in enumerate(self.writes):
             variable.assign_now(_own(read[i]), copy=False)
             read[i] = None  # type: ignore[call-overload]
@@ -95,9 +106,18 @@ class Plan:
     def stream(self) -> Plan:
         """Writes one array after the other, for a new model that nobody has yet: memory for one of them more."""
         self.check()
-        for variable, array in self.writes:
-            variable.assign_now(_own(np.asarray(array)), copy=False)
+        with beside():
+            for variable, array in self.writes:
+                variable.assign_now(_own(np.asarray(array)), copy=False)
         return self
+
+
+def _nbytes(array: Any) -> int:
+    return int(np.prod(array.shape, dtype=object)) * np.dtype(array.dtype).itemsize
+
+
+def _verify(array: Any) -> None:
+    array.verify() if hasattr(array, "verify") else np.asarray(array)
 
 
 class Reshaped:
@@ -108,6 +128,9 @@ class Reshaped:
 
     def __array__(self, dtype: Any = None, copy: Any = None) -> np.ndarray:
         return np.asarray(self.array, dtype=dtype).reshape(self.shape)
+
+    def verify(self) -> None:
+        _verify(self.array)
 
 
 def _own(array: np.ndarray) -> np.ndarray:

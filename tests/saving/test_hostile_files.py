@@ -389,6 +389,25 @@ def _arguments(target):
 
 
 # a file that changes while it is read ------------------------------------------------------------------------------
+@pytest.mark.parametrize("suffix", [".h5", ".kcore"])
+def test_a_path_is_opened_once(tmp_path, suffix):
+    """Rule 13: what is looked at is what is read."""
+    path, opened = tmp_path / f"m{suffix}", []
+    victim().save(path)
+    load_model(path)
+
+    def hook(event, arguments):
+        if event == "open" and str(arguments[0]) == str(path):
+            opened.append(event)
+
+    sys.addaudithook(hook)
+    model = victim()
+    for read in (load_model, model.load_weights, inspected):
+        opened.clear()
+        read(path)
+        assert len(opened) == 1, read
+
+
 def test_a_path_that_is_swapped(tmp_path):
     first, second, link = tmp_path / "a", tmp_path / "b", tmp_path / "link.h5"
     first.mkdir(), second.mkdir()
