@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from ..errors import WeightsMismatch
+from ..errors import FileRefused, WeightsMismatch
 from ..shapes import describe
 from .checksums import beside
 from .conventions import converted
@@ -95,7 +95,13 @@ class Plan:
             with beside():
                 for _, array in self.writes:
                     _verify(array)
-            return self.stream()
+            try:
+                return self.stream()
+            except FileRefused as error:
+                raise FileRefused(
+                    f"{error}\n  It was whole a moment ago: somebody changes the file. The model has some of its weights, "
+                    "and some of those that it had."
+                ) from error
         with beside():
             read = [np.asarray(array) for _, array in self.writes]
         for i, (variable, _) in enumerate(self.writes):

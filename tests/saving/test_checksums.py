@@ -97,3 +97,18 @@ def test_large_weights_are_not_held_twice(suffix, tmp_path, monkeypatch):
         assert peak_of_loading() > 45  # twice 24 MiB
         monkeypatch.setattr(weights, "TWICE", 0)
         assert peak_of_loading() < 34  # what waits for its checksum are a few arrays
+
+
+def test_a_file_that_is_changed_between_its_two_readings(tmp_path, monkeypatch):
+    monkeypatch.setattr(weights, "TWICE", 0)
+    made, path = model(), tmp_path / "m.kcore"
+    made.save(path)
+    stream = weights.Plan.stream
+
+    def changed_before(plan):
+        damaged(path, made.get_weights()[4])
+        return stream(plan)
+
+    monkeypatch.setattr(weights.Plan, "stream", changed_before)
+    with pytest.raises(FileRefused, match="somebody changes the file"):
+        made.load_weights(path)

@@ -175,3 +175,25 @@ def test_commands(tmp_path, model, capsys):
     assert "SUSPICIOUS" in capsys.readouterr().out
     (tmp_path / "text").write_text("no model")
     assert cli.main(["inspect", str(tmp_path / "text")]) == 2
+
+
+@pytest.mark.parametrize("target", [".h5", ".kcore"])
+@pytest.mark.parametrize("source", [".h5", ".kcore", ".keras"])
+def test_converting_between_every_pair(source, target, tmp_path, model, capsys):
+    """Keras 3's files are read, not written: that is told, and nothing is left behind."""
+    first, second = tmp_path / f"a{source}", tmp_path / f"b{target}"
+    if source == ".keras":
+        case = next(c for c in saved.cases() if "model_keras" in c["files"])
+        first.write_bytes(saved.read(case["files"]["model_keras"]))
+        x = saved.one(saved.by_prefix(saved.data(case), "input_"))
+    else:
+        model.save(first)
+        x = X
+    assert cli.main(["convert", str(first), str(second)]) == 0
+    wanted, got = load_model(first), load_model(second)
+    np.testing.assert_array_equal(got.predict(x), wanted.predict(x))
+    for a, b in zip(got.optimizer.get_weights(), wanted.optimizer.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    assert cli.main(["convert", str(second), str(tmp_path / "c.keras")]) == 2
+    assert "cannot save" in capsys.readouterr().err
+    assert sorted(p.name for p in tmp_path.iterdir()) == sorted([first.name, second.name])
