@@ -3,6 +3,7 @@
 import hashlib
 import os
 import shutil
+import stat
 import tarfile
 import urllib.request
 import zipfile
@@ -10,6 +11,7 @@ from pathlib import Path
 
 from ..errors import ArgumentError, DataError
 from ..saving.atomic import writing
+from ..saving.gate import Tally, refused
 
 _ALGORITHMS = {"sha256": "sha256", "md5": "md5"}
 _ARCHIVES = {"tar": ("tar",), "zip": ("zip",), "auto": ("tar", "zip")}
@@ -23,8 +25,8 @@ def get_file(
 
     cache_dir: KCORE_HOME or ~/.kcore by default. file_hash: the file's sha256 or md5 in hexadecimal; a kept file
     with another one is fetched again. untar: `fname` names the folder that `fname`.tar.gz unpacks to, whose path is
-    given back. extract: the archive is unpacked beside itself. Members that would lie outside are refused.
-    Raises DataError if what was fetched has another hash, OSError if it cannot be fetched.
+    given back. extract: the archive is unpacked beside itself; links, devices and names that lead elsewhere are refused.
+    Raises DataError if what was fetched has another hash, OSError if it cannot be fetched, FileRefused for an archive.
     """
     folder = _cache_folder(cache_dir) / cache_subdir
     folder.mkdir(parents=True, exist_ok=True)
@@ -86,12 +88,49 @@ def _unpack(path, folder, archive_format):
     for kind in [k for name in kinds for k in _ARCHIVES.get(name, (name,))]:
         if kind == "tar" and tarfile.is_tarfile(path):
             with tarfile.open(path) as archive:
-                archive.extractall(folder, filter="data")
+                members = [(m.name, m.size, m.isdir(), m.isdir() or m.isreg(), m) for m in archive]
+                _write_members(path, folder, members, archive.extractfile)
             return True
         if kind == "zip" and zipfile.is_zipfile(path):
             with zipfile.ZipFile(path) as archive:
-                archive.extractall(folder)  # leaves out drives and ".."
+                members = [(m.filename, m.file_size, m.is_dir(), _is_plain(m), m) for m in archive.infolist()]
+                _write_members(path, folder, members, archive.open)
             return True
         if kind not in ("tar", "zip"):
             raise ArgumentError(f"archive_format is 'auto', 'tar', 'zip' or None; {kind!r} was given.")
     return False
+
+
+def _is_plain(info):
+    """Whether a member of a zip is a file or a folder: its mode, if it has one, may say that it is a link."""
+    return stat.S_IFMT(info.external_attr >> 16) in (0, stat.S_IFREG, stat.S_IFDIR)
+
+
+def _write_members(path, folder, members, opened):
+    """Writes the files of an archive below `folder`: [(name, size, whether a folder, whether plain, member), ...].
+
+    All of them are looked at first. Links and devices, names that lead elsewhere, and more than the budgets for files
+    (`kcore.saving.file_budgets`) are refused, and then nothing is written. Modes and owners are not taken over.
+    """
+    tally = Tally(str(path), os.path.getsize(path))
+    for name, size, _, plain, _ in members:
+        tally.count(name, size)
+        if not plain:
+            raise refused(str(path), repr(name[:80]), 12, "is a link or a device")
+        parts = name.rstrip("/").split("/")
+        if ".." in parts or "" in parts or "\\" in name or "\0" in name or ":" in parts[0]:
+            raise refused(str(path), repr(name[:80]), 12, "is no name below the folder")
+    root = folder.resolve()
+    for name, size, is_folder, _, member in members:
+        target = folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if not target.parent.resolve().is_relative_to(root) or target.is_symlink():
+            raise refused(str(path), repr(name[:80]), 12, "goes through a link that is there")
+        if is_folder:
+            target.mkdir(exist_ok=True)
+            continue
+        with opened(member) as source, open(target, "wb") as file:
+            left = size
+            while left and (piece := source.read(min(left, 2**20))):
+                file.write(piece)
+                left -= len(piece)

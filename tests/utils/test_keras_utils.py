@@ -1,14 +1,16 @@
 """What Keras's users know from `keras.utils`."""
 
 import hashlib
+import os
 import tarfile
+import zipfile
 
 import numpy as np
 import pytest
 
 from kcore import backend as K
 from kcore import utils
-from kcore.errors import ArgumentError, DataError, UnknownName, Unsupported
+from kcore.errors import ArgumentError, DataError, FileRefused, UnknownName, Unsupported
 from kcore.layers import LSTM, Conv1D, Conv2D, Dense, Flatten, Input, TimeDistributed
 from kcore.models import Model, Sequential
 from kcore.utils import conv_utils, generic_utils, layer_utils, test_utils
@@ -42,13 +44,59 @@ def test_get_file_refuses_another_hash_and_keeps_nothing(tmp_path):
     assert not list((tmp_path / "c" / "datasets").iterdir())
 
 
-def test_an_archive_cannot_write_elsewhere(tmp_path):
-    archive = tmp_path / "bad.tar"
-    with tarfile.open(archive, "w") as tar:
-        info = tarfile.TarInfo("../../evil")
+def tar_of(path, name, kind=tarfile.REGTYPE, link="", mode=0o644):
+    with tarfile.open(path, "w") as tar:
+        tar.addfile(tarfile.TarInfo("good.txt"))
+        info = tarfile.TarInfo(name)
+        info.type, info.linkname, info.mode = kind, link, mode
         tar.addfile(info)
-    with pytest.raises(tarfile.TarError):
-        utils.get_file("bad.tar", archive.as_uri(), extract=True, cache_dir=tmp_path / "c")
+
+
+def zip_of(path, name, mode=0o100644):
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("good.txt", "good")
+        info = zipfile.ZipInfo("x")
+        info.filename, info.external_attr = name, mode << 16
+        made.writestr(info, "evil")
+
+
+ELSEWHERE = ["../../evil", "/evil", "a/../../evil", "..", "a\\..\\evil", "C:evil", "./../evil", "a//evil"]
+ARCHIVES = [(f"tar {n}", lambda p, n=n: tar_of(p, n)) for n in ELSEWHERE]
+ARCHIVES += [(f"zip {n}", lambda p, n=n: zip_of(p, n)) for n in ELSEWHERE]
+ARCHIVES += [
+    (f"tar {kind!r}", lambda p, k=kind: tar_of(p, "x", k, "../../evil"))
+    for kind in (tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.CHRTYPE, tarfile.BLKTYPE, tarfile.FIFOTYPE)
+]
+ARCHIVES.append(("zip link", lambda p: zip_of(p, "x", 0o120777)))
+
+
+@pytest.mark.parametrize("make", [m for _, m in ARCHIVES], ids=[n for n, _ in ARCHIVES])
+def test_an_archive_cannot_write_elsewhere(make, tmp_path, monkeypatch):
+    """Rules 12 and 18: refused as a whole; nothing is written beside the archive, nor where the program stands."""
+    (tmp_path / "here").mkdir()
+    monkeypatch.chdir(tmp_path / "here")
+    make(tmp_path / "bad")
+    with pytest.raises(FileRefused, match="rule 12"):
+        utils.get_file("bad", (tmp_path / "bad").as_uri(), extract=True, cache_dir=tmp_path / "c")
+    assert sorted(p.name for p in tmp_path.rglob("*")) == ["bad", "bad", "c", "datasets", "here"]
+
+
+@pytest.mark.parametrize("pack", [tar_of, zip_of])
+def test_an_archive_is_unpacked_beside_itself(pack, tmp_path):
+    pack(tmp_path / "a", "folder/deeper/b.txt", mode=0o104755)
+    path = utils.get_file("a", (tmp_path / "a").as_uri(), extract=True, cache_dir=tmp_path / "c")
+    made = tmp_path / "c" / "datasets"
+    assert path == str(made / "a") and (made / "good.txt").is_file()
+    assert (made / "folder" / "deeper" / "b.txt").stat().st_mode & 0o7111 == 0
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links are POSIX's")
+def test_an_archive_does_not_write_through_a_link_that_is_there(tmp_path):
+    (tmp_path / "c" / "datasets").mkdir(parents=True)
+    (tmp_path / "c" / "datasets" / "folder").symlink_to(tmp_path)
+    zip_of(tmp_path / "a", "folder/evil")
+    with pytest.raises(FileRefused, match="goes through a link"):
+        utils.get_file("a", (tmp_path / "a").as_uri(), extract=True, cache_dir=tmp_path / "c")
     assert not (tmp_path / "evil").exists()
 
 
