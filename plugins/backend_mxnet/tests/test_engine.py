@@ -391,6 +391,18 @@ def test_recurrent_layers_train_as_on_numpy(layer, use_bias):
         np.testing.assert_allclose(one, other, atol=2e-6)
 
 
+def test_frozen_normalisation_between_dense_layers_has_its_gradient_in_their_graph():
+    with kcore.use_backend("mxnet"):
+        model = Sequential([Dense(4, input_shape=(6,)), BatchNormalization(trainable=False), Dense(3)])
+    model.compile("sgd", "mse")
+    x, y = data()
+    model.train_on_batch(x, y)
+    step = next(s for key, s in model._steps._made.items() if key[0] == "train").compiled
+    (piece,) = step._layout.steps
+    made_ = [n["op"] for graph in piece._made.values() for n in graph.nodes()]
+    assert [made_.count(f"_backward_{name}") for name in ("FullyConnected", "BatchNorm")] == [2, 1]
+
+
 def test_counters_and_rates_of_large_models_need_no_graph():
     with kcore.use_backend("mxnet"):
         model = Sequential([Dense(200, input_shape=(200,))])
