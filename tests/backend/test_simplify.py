@@ -135,3 +135,28 @@ def test_an_lstm_that_predicts_keeps_no_gates():
     program = model._steps.lowered("predict")[1]
     loops = [i for i in program.instructions if i.op == "scan"]
     assert all(len(i.outputs) == 3 for i in loops)  # two states and the outputs of all steps
+
+
+def sums_within(program):
+    """How many instructions of loops, but for those that make a result, are `sum_to_like`."""
+    loops = [i.attributes["body"] for i in program.instructions if i.op == "scan"]
+    assert len(loops) == 2  # forwards and back
+    return sum(i.op == "sum_to_like" and i.outputs[0] not in b.outputs for b in loops for i in b.instructions)
+
+
+def test_the_body_of_a_loop_knows_the_sizes_around_it():
+    x, start = K.placeholder((5, None, 3)), K.placeholder((None, 3))
+    step = lambda states, rows: ([K.tanh(states[0] * rows[0]) + states[0]], [])
+    for first, needed in ((x[0], 0), (start * x[0], 3)):  # two unknown sizes meet in the other
+        (last,), _ = scan_function(step, [x], [first])
+        assert sums_within(lowered([x, start], K.gradients(K.sum(last), [x]))) == needed
+
+
+def test_a_state_that_does_not_keep_its_size():
+    """Sizes of the first round are not taken for those of the next ones."""
+    x, start = K.placeholder((3, None, 2)), K.placeholder((None, 2))
+    grown = lambda states, rows: ([states[0] + rows[0]], [])
+    (last,), _ = scan_function(grown, [x], [start])
+    values = np.arange(12, dtype="float32").reshape(3, 2, 2)
+    got = K.function([x, start], [last + 1.0])([values, np.ones((1, 2), "float32")])
+    np.testing.assert_allclose(got[0], 2.0 + values.sum(0))
