@@ -2,16 +2,15 @@
 
 import hashlib
 import os
-import shutil
 import stat
 import tarfile
-import urllib.request
 import zipfile
 from pathlib import Path
 
 from ..errors import ArgumentError, DataError
 from ..saving.atomic import writing
 from ..saving.gate import Tally, refused
+from .fetching import MAX_BYTES, SCHEMES, fetch, is_plain, plain_name
 
 _ALGORITHMS = {"sha256": "sha256", "md5": "md5"}
 _ARCHIVES = {"tar": ("tar",), "zip": ("zip",), "auto": ("tar", "zip")}
@@ -19,23 +18,27 @@ _ARCHIVES = {"tar": ("tar",), "zip": ("zip",), "auto": ("tar", "zip")}
 
 def get_file(
     fname, origin, untar=False, md5_hash=None, file_hash=None, cache_subdir="datasets", hash_algorithm="auto",
-    extract=False, archive_format="auto", cache_dir=None,
+    extract=False, archive_format="auto", cache_dir=None, schemes=SCHEMES, max_bytes=MAX_BYTES,
 ):  # fmt: skip
     """The path of the file at the address `origin`, fetched once into `cache_dir`/`cache_subdir`/`fname`.
 
-    cache_dir: KCORE_HOME or ~/.kcore by default. file_hash: the file's sha256 or md5 in hexadecimal; a kept file
-    with another one is fetched again. untar: `fname` names the folder that `fname`.tar.gz unpacks to, whose path is
-    given back. extract: the archive is unpacked beside itself; links, devices and names that lead elsewhere are refused.
-    Raises DataError if what was fetched has another hash, OSError if it cannot be fetched, FileRefused for an archive.
+    fname: a plain name, or an absolute path as in Keras 2; None: the name that `origin` ends with. cache_dir:
+    KCORE_HOME or ~/.kcore by default, made for its owner alone. file_hash: the file's sha256 or md5 in hexadecimal; a
+    kept file with another one is fetched again. untar: `fname` names the folder that `fname`.tar.gz unpacks to, whose
+    path is given back. extract: the archive is unpacked beside itself; links, devices and names that lead elsewhere are
+    refused. schemes: those of addresses, also of those that a server leads on to; plain http has to be asked for.
+    max_bytes: the largest file that is fetched. `schemes` and `max_bytes` are not in Keras 2.3.1.
+
+    Raises DataError if what was fetched has another hash, comes from another scheme, is too large or too slow;
+    ArgumentError for `fname`; OSError if it cannot be fetched, FileRefused for an archive.
     """
-    folder = _cache_folder(cache_dir) / cache_subdir
-    folder.mkdir(parents=True, exist_ok=True)
+    path = _place(plain_name(origin) if fname is None else fname, cache_subdir, cache_dir)
     if md5_hash is not None and file_hash is None:
         file_hash, hash_algorithm = md5_hash, "md5"
-    unpacked = folder / fname
-    path = unpacked.with_name(unpacked.name + ".tar.gz") if untar else unpacked
+    folder, unpacked = path.parent, path
+    path = path.with_name(path.name + ".tar.gz") if untar else path
     if not _is_good(path, file_hash, hash_algorithm):
-        _fetch(origin, path, file_hash, hash_algorithm)
+        _fetch(origin, path, file_hash, hash_algorithm, schemes, max_bytes)
     if untar:
         if not unpacked.exists():
             _unpack(path, folder, "tar")
@@ -58,6 +61,24 @@ def validate_file(fpath, file_hash, algorithm="auto", chunk_size=65535):
     return digest.hexdigest() == str(file_hash).lower()
 
 
+def _place(fname, cache_subdir, cache_dir):
+    """Where the file called `fname` is kept; its folder is there afterwards."""
+    if os.path.isabs(fname):
+        path = Path(fname)
+        path.parent.mkdir(parents=True, exist_ok=True)
+        return path
+    if not is_plain(fname):
+        raise ArgumentError(
+            f"get_file: fname={fname!r} (rule 19); one plain name is needed, or an absolute path. Folders go into "
+            "cache_subdir."
+        )
+    cache = _cache_folder(cache_dir)
+    cache.mkdir(mode=0o700, parents=True, exist_ok=True)
+    folder = cache / cache_subdir
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    return folder / fname
+
+
 def _cache_folder(given):
     if given is not None:
         return Path(given).expanduser()
@@ -68,11 +89,10 @@ def _is_good(path, file_hash, algorithm):
     return path.is_file() and (file_hash is None or validate_file(path, file_hash, algorithm))
 
 
-def _fetch(origin, path, file_hash, algorithm):
+def _fetch(origin, path, file_hash, algorithm, schemes, max_bytes):
     """Fetches into a temporary file, checks that, and only then puts it in place."""
     with writing(path) as file:
-        with urllib.request.urlopen(origin) as answer:
-            shutil.copyfileobj(answer, file, 2**20)
+        fetch(origin, file, schemes, max_bytes)
         if file_hash is not None and not validate_file(file.part, file_hash, algorithm):
             raise DataError(
                 f"{origin} was fetched, but it does not have the hash {file_hash}: another file, or damaged on the "

@@ -36,6 +36,7 @@ MEMBERS_LEFT_OUT = {
 FURTHER_ARGUMENTS = {
     "Sequential": "a model takes backend=", "CategoricalCrossentropy": "smoothing_axis=",
     "categorical_crossentropy": "smoothing_axis=", "save_model": "format=", "load_model": "safe_mode=",
+    "get_file": "schemes=, max_bytes=",
 }  # fmt: skip
 OTHER_NAMES = {
     "Node": "made by layers only", "CustomObjectScope": "*tables for *args", "custom_object_scope": "*tables for *args"
