@@ -147,6 +147,34 @@ def test_what_is_not_allowed_is_not_imported(site):
     assert run(site, code, KCORE_PLUGINS="none").strip() == "False"
 
 
+SAVES = """
+from kcore import layers
+from kcore.models import Sequential
+model = Sequential([layers.Wave(input_shape=(3,)), layers.Dense(2)])
+for name in NAMES:
+    model.save(name)
+"""
+LOADS = """
+import sys
+from kcore.models import load_model
+for name in NAMES:
+    try:
+        load_model(name)
+    except ValueError as error:
+        assert "Wave" in str(error) and "acme-good" in str(error), error
+    else:
+        raise AssertionError("loaded")
+assert not [m for m in sys.modules if m.startswith("acme")]
+"""
+
+
+def test_a_file_has_no_plugin_imported_that_is_not_allowed(site, tmp_path):
+    """Rule 28 of docs/security.md: the error names the package; the package is not run."""
+    names = f"NAMES = {[str(tmp_path / n) for n in ('m.kcore', 'm.h5')]!r}\n"
+    run(site, names + SAVES)
+    run(site, names + LOADS, KCORE_PLUGINS="none")
+
+
 def test_strict_ends_the_command_with_the_reason(site):
     paths = os.pathsep.join([str(site), *(p for p in sys.path if p)])
     done = subprocess.run(
