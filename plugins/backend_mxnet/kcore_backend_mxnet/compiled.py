@@ -28,6 +28,10 @@ from .rewriting import rewritten
 from .values import NotTraceable, Value, as_value, constant, held_as, mx, running, scope
 
 UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
+GRADIENTS_OF_CONVOLUTIONS = (
+    "convolution_kernel_gradient",
+    "convolution_transpose",
+)  # what their names end with
 _SMALL = 64  # elements: constants up to here are part of what a graph is made for
 
 
@@ -58,7 +62,8 @@ class Piece:
 
     def traced(self, values: list[Value], called: dict[int, str] | None = None) -> Graph:
         """The graph for values of these shapes and types; `called` are names for its inputs, by slot."""
-        outer, scope.trace = scope.trace, Trace()
+        learns = any(i.op.endswith(GRADIENTS_OF_CONVOLUTIONS) for i in self.instructions)
+        outer, scope.trace = scope.trace, Trace(convolutions_learn=learns)
         try:
             table: dict[int, Value] = {}
             names: dict[str, int] = {}

@@ -16,9 +16,11 @@ _numbers = itertools.count()
 class Trace:
     """One graph in the making: its inputs, and the constants that became inputs."""
 
-    def __init__(self, stands_in: bool = False) -> None:
-        """stands_in: only shapes are wanted; for what no graph can hold there is something of its shape."""
+    def __init__(self, stands_in: bool = False, convolutions_learn: bool = False) -> None:
+        """stands_in: only shapes are wanted; for what no graph can hold there is something of its shape.
+        convolutions_learn: the graph has gradients of convolutions."""
         self.stands_in = stands_in
+        self.convolutions_learn = convolutions_learn
         self.arrays: dict[str, Any] = {}
         self._lifted: dict[Any, Any] = {}
         self._kept: list[Any] = []

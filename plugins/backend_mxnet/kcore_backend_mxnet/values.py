@@ -34,7 +34,7 @@ class NotTraceable(Exception):
 class Value:
     """`data` is a np.ndarray (a known constant), an mx.nd.NDArray or an mx.sym.Symbol."""
 
-    __slots__ = ("_data", "dtype", "first", "laid", "rectified", "shape", "turned", "with_bias")
+    __slots__ = ("_data", "dtype", "first", "laid", "padded", "rectified", "shape", "turned", "with_bias")
 
     def __init__(self, data: Any, shape: tuple[int, ...], dtype: str, first: Any = None) -> None:
         self._data = data
@@ -46,6 +46,7 @@ class Value:
         self.turned: Any = None  # the matrix of which this is the transpose
         # the result of `rectify`, or where such a result is above 0: True, or the operation of the graph
         self.rectified: Any = False
+        self.padded: Any = None  # (what it is with zeros around its spatial axes, how many)
         self.with_bias: Any = None  # of a convolution: the same with a bias, from the bias
 
     @property
@@ -70,7 +71,7 @@ class Value:
     @data.setter
     def data(self, data: Any) -> None:
         self._data, self.first, self.turned, self.with_bias, self.rectified = data, None, None, None, False
-        self.laid = None
+        self.laid, self.padded = None, None
 
     @property
     def order(self) -> Any:

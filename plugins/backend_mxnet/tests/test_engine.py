@@ -16,7 +16,17 @@ import kcore
 from kcore import backend as K
 from kcore.errors import ArgumentError
 from kcore.kernel.context import engine
-from kcore.layers import LSTM, BatchNormalization, Conv2D, Dense, Dropout, Flatten, MaxPooling2D
+from kcore.layers import (
+    LSTM,
+    BatchNormalization,
+    Conv2D,
+    Dense,
+    DepthwiseConv2D,
+    Dropout,
+    Flatten,
+    MaxPooling2D,
+    ZeroPadding2D,
+)
 from kcore.models import Sequential
 from kcore.saving import formats
 
@@ -136,6 +146,45 @@ def test_channels_are_turned_twice_in_a_stack_of_convolutions():
         n for n in nodes if n["op"] == "transpose" and n["attrs"]["axes"] in ("(0, 3, 1, 2)", "(0, 2, 3, 1)")
     ]
     assert len(activations) == 2
+
+
+@pytest.mark.parametrize(
+    "around, convolution, pads",
+    [
+        (1, Conv2D(3, 3, strides=2), ["(1, 1)"]),
+        (((1, 1), (2, 2)), Conv2D(3, 3, padding="same", use_bias=False), ["(2, 3)"]),
+        (2, Conv2D(3, 3, dilation_rate=2, activation="relu"), ["(2, 2)"]),
+        (1, DepthwiseConv2D(3), ["(1, 1)"]),
+        (((0, 1), (0, 1)), Conv2D(3, 3), None),  # uneven: stays an operation of its own
+    ],
+)
+def test_zeros_around_an_image_are_the_convolutions_own_when_predicting(around, convolution, pads):
+    def stack():
+        layers = [
+            Conv2D(2, 1, input_shape=(7, 6, 2)),
+            ZeroPadding2D(around),
+            type(convolution).from_config(config),
+        ]
+        return Sequential([*layers, Flatten(), Dense(2)])
+
+    config, x = convolution.get_config(), np.random.RandomState(0).randn(5, 7, 6, 2).astype("float32")
+    outputs, losses = [], []
+    for name in ("mxnet", "numpy"):
+        kcore.set_seed(1)
+        with kcore.use_backend(name):
+            model = stack()
+        model.compile("sgd", "mse")
+        outputs.append(model.predict(x))
+        if name == "mxnet":
+            step = next(s for key, s in model._steps._made.items() if key[0] == "predict").compiled
+            nodes = next(iter(step._layout.steps[0]._made.values())).nodes()
+        losses.append(model.fit(x, np.ones((5, 2)), epochs=3, verbose=0).history["loss"])
+    np.testing.assert_allclose(outputs[0], outputs[1], rtol=1e-4, atol=1e-5)
+    np.testing.assert_allclose(losses[0], losses[1], rtol=1e-4)
+    padding = [n for n in nodes if n["op"] in ("Pad", "_slice_assign", "pad")]
+    assert bool(padding) == (pads is None)
+    if pads is not None:
+        assert [n["attrs"]["pad"] for n in nodes if n["op"] == "Convolution"][-1:] == pads
 
 
 def test_training_goes_on_where_it_stood_on_another_engine():

@@ -25,10 +25,25 @@ def _even(amounts):
 def _prepared(x, size, strides, padding, dilation):
     """The input with channels first, and the even padding that is left to the operation itself."""
     amounts = all_padding_amounts(x.shape[1:-1], size, strides, dilation, padding)
+    unpadded = _without_padding(x, amounts)
+    if unpadded is not None:
+        return unpadded
     data = channels_first(x)
     if _even(amounts):
         return data, tuple(a for a, _ in amounts)
     return padded_first(data, first_shape(x.shape), amounts, dtype=x.dtype), (0,) * len(size)
+
+
+def _without_padding(x, amounts):
+    """For an `x` with zeros around it: what it was before, and all even padding, which the operation adds itself.
+
+    None where that does not hold, or where MXNet's own gradients are to be those of `x` as it is.
+    """
+    if x.padded is None or scope.trace is None or scope.trace.convolutions_learn:
+        return None
+    source, before = x.padded
+    whole = [(a + c, b + d) for (a, b), (c, d) in zip(amounts, before, strict=True)]
+    return (channels_first(source), tuple(a for a, _ in whole)) if _even(whole) else None
 
 
 def _weight(kernel):

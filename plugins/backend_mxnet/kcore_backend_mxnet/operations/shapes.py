@@ -125,18 +125,25 @@ def without_gradient(data):
 def pad(x, paddings, value=0.0):
     if not any(map(any, paddings)):
         return x
-    if _images(x) and not any(map(any, (paddings[0], paddings[-1]))):
-        shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
+    shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
+    spatial = x.ndim > 2 and not any(map(any, (paddings[0], paddings[-1])))
+    if spatial and _images(x):
         first = padded_first(x.first, first_shape(x.shape), paddings[1:-1], value, x.dtype)
-        return Value(None, shape, x.dtype, first=first)
+        made = Value(None, shape, x.dtype, first=first)
+    else:
+        made = Value(_padded(x, shape, paddings, value), shape, x.dtype)
+    if spatial and value == 0 and scope.trace is not None:
+        made.padded = x, tuple(paddings[1:-1])
+    return made
+
+
+def _padded(x, shape, paddings, value):
     data = raw(x)
     F = of(data)
-    shape = tuple(d + a + b for d, (a, b) in zip(x.shape, paddings, strict=True))
     base = filled(F, shape, value, x.dtype, data)
     begin = tuple(a for a, _ in paddings)
-    return assigned(
-        F, base, data, begin, tuple(a + d for a, d in zip(begin, x.shape, strict=True)), (1,) * x.ndim
-    )
+    end = tuple(a + d for a, d in zip(begin, x.shape, strict=True))
+    return assigned(F, base, data, begin, end, (1,) * x.ndim)
 
 
 def _images(x):
