@@ -348,7 +348,8 @@ class _Reader:
         for item in layers:
             calls = item.get("inbound_nodes", [])
             one = self.entry("layers", item, inner)
-            named = item.get("name", (item.get("config") or {}).get("name"))
+            within = item.get("config")
+            named = item.get("name", within.get("name") if isinstance(within, Mapping) else None)
             made_calls = self.calls(calls, f"{inner}{named!r}")
             for address in (a for call in made_calls for a in call):
                 address[1] += address[0] in shifted

@@ -40,13 +40,19 @@ def is_named_by_slot(group: Group) -> bool:
     return any(_last(n) in ("iteration", "iter") for n in group.weight_names[:1])
 
 
-def arranged(optimizer: Any, group: Group, params: Sequence[Any], where: str) -> list[Any]:
-    """The arrays of `group` in the order of `optimizer.weights`. Raises WeightsMismatch."""
+def arranged(
+    optimizer: Any, group: Group, params: Sequence[Any], where: str, names: Sequence[str] | None = None
+) -> list[Any]:
+    """The arrays of `group` in the order of `optimizer.weights`. Raises WeightsMismatch.
+
+    names: those of `params` in the file, if it has them in the order of their names.
+    """
     if type(optimizer).__name__ == "LossScaleOptimizer" and is_named_by_slot(group):
         return _scaled(optimizer, group, params, where)
     slots = _SLOTS.get(type(optimizer).__name__)
     if slots is None or not is_named_by_slot(group):
-        return [np.asarray(a) for a in group.arrays]
+        arrays = [np.asarray(a) for a in group.arrays]
+        return arrays if slots is None else _of_keras_2(optimizer, arrays, params, names)
     found = _by_slot(slots, group)
     steps = np.asarray(found["iterations"][0]) if found["iterations"] else np.array(0)
     own: list[Any] = [steps]
@@ -66,6 +72,28 @@ def arranged(optimizer: Any, group: Group, params: Sequence[Any], where: str) ->
                 f"{', '.join(map(describe, shapes))}; the file has {', '.join(describe(tuple(a.shape)) for a in arrays)}."
             )
         made += [np.asarray(a) for a in arrays]
+    return made
+
+
+def _of_keras_2(
+    optimizer: Any, arrays: list[Any], params: Sequence[Any], names: Sequence[str] | None
+) -> list[Any]:
+    """Counters, then slot by slot an array for each parameter: as 2.3.1 has them, where earlier versions differ.
+
+    Adam had no `vhat` before it had `amsgrad`. Seen in files that these versions wrote.
+    """
+    count, kept = len(params), list(optimizer.slots)
+    if "vhat" in kept and len(arrays) == 1 + (len(kept) - 1) * count:
+        arrays = [*arrays, *(np.zeros(optimizer.slot_shape("vhat", p), "float32") for p in params)]
+    counters = len(arrays) - len(kept) * count
+    if names is None or counters < 0:
+        return arrays
+    made = list(arrays)
+    by_name = sorted(range(count), key=lambda i: names[i])
+    # what was added above already stands in the order of the parameters, and all of it is alike
+    for start in range(counters, len(arrays), count):
+        for place, i in enumerate(by_name):
+            made[start + i] = arrays[start + place]
     return made
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -209,7 +210,10 @@ def compiled(model: Any, snapshot: Snapshot, custom_objects: Any = None, state: 
 def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:
     """The optimizer's variables. Raises WeightsMismatch where they do not fit."""
     try:
-        values = arranged(model.optimizer, group, model._compiled.params, snapshot.where)
+        params = model._compiled.params
+        values = arranged(
+            model.optimizer, group, params, snapshot.where, _sorting_names(model, params, snapshot)
+        )
         model.optimizer.set_weights(values)
     except FileRefused:
         raise
@@ -226,6 +230,17 @@ def _put_state(model: Any, group: Group, snapshot: Snapshot) -> None:
         raise WeightsMismatch(
             f"{snapshot.where}: the state of the optimizer does not fit: {error} Load with compile=False to leave it out."
         ) from error
+
+
+def _sorting_names(model: Any, params: Any, snapshot: Snapshot) -> list[str] | None:
+    """The names of `params` in a file of Keras 2.0.0 to 2.0.5, which put an optimizer's variables into their order."""
+    if not re.fullmatch(r"2\.0\.[0-5]", snapshot.made_by.get("keras_version", "")):
+        return None
+    groups = {group.name: group.weight_names for group in snapshot.layers}
+    told = {
+        id(w): name for layer in model.layers for w, name in zip(layer.weights, groups.get(layer.name, ()))
+    }
+    return [told.get(id(p), p.name) for p in params]
 
 
 def _may_have_been_frozen(model: Any, group: Group, snapshot: Snapshot) -> bool:
