@@ -65,7 +65,10 @@ class Value:
                 self._data = of(data).transpose(data, axes=tuple(order.index(i) for i in range(self.ndim)))
             else:
                 F = of(self.first)
-                self._data = F.transpose(self.first, axes=(0, *range(2, self.ndim), 1))
+                if math.prod(self.shape[1:-1]) == 1:  # nothing changes its place
+                    self._data = F.reshape(self.first, shape=self.shape)
+                else:
+                    self._data = F.transpose(self.first, axes=(0, *range(2, self.ndim), 1))
         return self._data
 
     @data.setter

@@ -106,9 +106,10 @@ def _expm1(data, dtype):
 # two values -----------------------------------------------------------------------------------------------------
 def _layout_of(x, y):
     """Whether both can be met with the channels first: one is laid out so, the other too or a vector of channels."""
-    lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
-    if lead is None:
+    laid = [v for v in (x, y) if v.first is not None and v._data is None]
+    if not laid:
         return None
+    lead = max(laid, key=lambda v: v.size)  # the smaller one may be spread over it
     other = y if lead is x else x
     if other.shape == lead.shape and (other.first is not None or uniform(other) is None):
         return lead
