@@ -231,6 +231,7 @@ import os, signal, sys, threading, time
 import multiprocessing
 import numpy as np
 import test_workers as t
+signal.signal(signal.SIGINT, signal.default_int_handler)  # who runs us in the background may have it ignored
 processes = sys.argv[1] == "True"
 class Slow(t.Batches):
     def __getitem__(self, i):
