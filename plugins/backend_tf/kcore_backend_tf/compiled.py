@@ -55,10 +55,7 @@ class Compiled:
 
     def _look_again(self) -> None:
         with self._lock:
-            handles = {
-                id(h): h for h in [*self.program.variables.values(), *(v for v, _ in self.program.updates)]
-            }
-            storages = [h.storage(self.engine) for h in handles.values()]
+            storages = [h.storage(self.engine) for h in self.program.handles()]
             if len(storages) != len(self._storages) or any(
                 a is not b for a, b in zip(storages, self._storages, strict=True)
             ):
