@@ -3,5 +3,8 @@
 (What computes is in `kcore.engines`, and in plug-ins.)
 """
 
-from ..layers.base import Input, InputLayer, InputSpec, Layer, Node
+from ..layers.base import Layer
+from ..layers.input_layer import Input, InputLayer
+from ..layers.input_spec import InputSpec
+from ..layers.nodes import Node
 from ..models import Model, Network, Sequential

@@ -24,7 +24,9 @@ from . import (
     recurrent_cells,
     wrappers,
 )
-from .base import Input, InputLayer, InputSpec, Layer
+from .base import Layer
+from .input_layer import Input, InputLayer
+from .input_spec import InputSpec
 from .legacy import AtrousConvolution1D, AtrousConvolution2D
 from .merge import add, average, concatenate, dot, maximum, minimum, multiply, subtract
 

@@ -6,7 +6,8 @@ from .. import activations
 from .. import backend as K
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
+from .base import Layer
+from .input_spec import InputSpec
 from .settings import keep, told, weight_settings
 
 

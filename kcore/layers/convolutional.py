@@ -6,7 +6,7 @@ from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec
+from .input_spec import InputSpec
 from .settings import keep, told, weight_settings
 from .spatial import _Spatial, sizes
 

@@ -13,7 +13,8 @@ from .. import activations, constraints, initializers, regularizers
 from .. import backend as K
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe, reshaped, size_of
-from .base import InputSpec, Layer
+from .base import Layer
+from .input_spec import InputSpec
 
 
 class Dense(Layer):

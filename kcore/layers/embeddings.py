@@ -7,7 +7,8 @@ from .. import constraints, dtypes, initializers, regularizers
 from ..backend.declare import cast_to, reading_as
 from ..errors import ShapeError
 from ..shapes import describe
-from .base import Layer, to_list
+from .base import Layer
+from .nesting import to_list
 
 
 class Embedding(Layer):

@@ -6,8 +6,9 @@ from .. import activations, initializers
 from .. import backend as K
 from ..errors import ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
+from .base import Layer
 from .convolutional import Conv1D, Conv2D
+from .input_spec import InputSpec
 from .settings import keep, told
 
 _SETTINGS = ("W_regularizer", "b_regularizer", "activity_regularizer", "W_constraint", "b_constraint", "bias")

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from .. import backend as K
 from ..errors import ArgumentError
-from .base import InputSpec, Layer, is_shape_list, to_list
+from .base import Layer
+from .input_spec import InputSpec
+from .nesting import is_shape_list, to_list
 from .spatial import sizes
 
 

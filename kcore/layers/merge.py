@@ -8,7 +8,8 @@ from typing import Any
 from .. import backend as K
 from ..errors import ArgumentError, ShapeError
 from ..shapes import broadcast_shapes, describe
-from .base import Layer, is_shape_list
+from .base import Layer
+from .nesting import is_shape_list
 
 
 def _others(shapes, i):

@@ -8,7 +8,8 @@ from ..backend.declare import cast_to, reading_as
 from ..dtypes import at_least_float32
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
+from .base import Layer
+from .input_spec import InputSpec
 
 
 class BatchNormalization(Layer):

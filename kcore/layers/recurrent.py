@@ -11,7 +11,9 @@ from .. import objects, regularizers
 from ..backend.tensor import SymbolicTensor
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer, is_shape_list, to_list
+from .base import Layer
+from .input_spec import InputSpec
+from .nesting import is_shape_list, to_list
 from .recurrent_cells import (
     GRU_SETTINGS,
     LSTM_SETTINGS,

@@ -5,7 +5,8 @@ from __future__ import annotations
 from .. import backend as K
 from ..errors import ArgumentError, ShapeError
 from ..shapes import describe
-from .base import InputSpec, Layer
+from .base import Layer
+from .input_spec import InputSpec
 
 
 def sizes(value, rank, name, layer):

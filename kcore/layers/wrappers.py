@@ -6,9 +6,11 @@ from .. import backend as K
 from .. import objects
 from ..backend.tensor import SymbolicTensor
 from ..errors import ArgumentError, ShapeError
-from .base import InputSpec, Layer, is_shape_list, to_list
+from .base import Layer
 from .folding import samples_as_steps, steps_as_samples
+from .input_spec import InputSpec
 from .naming import name_scope
+from .nesting import is_shape_list, to_list
 from .recurrent import joinable, split_inputs
 from .recurrent_cells import takes
 

@@ -1,6 +1,6 @@
 """Models: `Sequential`, the functional and subclassed `Model`, and ways to make them again."""
 
-from ..layers.base import Input, InputLayer
+from ..layers.input_layer import Input, InputLayer
 from ..saving.models import load_model, model_from_config, model_from_json, model_from_yaml, save_model
 from .clone import clone_model
 from .model import Model

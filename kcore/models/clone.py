@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from ..errors import ArgumentError
-from ..layers.base import to_list, unpack
+from ..layers.nesting import to_list, unpack
 from .model import Model
 from .sequential import Sequential
 

@@ -14,7 +14,7 @@ from ..backend.program import Opened
 from ..backend.tensor import GRADIENT
 from ..errors import ArgumentError, NotCompiled
 from ..kernel.flat import Execution, FlatProgram, Instruction
-from ..layers.base import InputLayer
+from ..layers.input_layer import InputLayer
 
 rich_console = lazy_module("rich.console")
 rich_table = lazy_module("rich.table")

@@ -19,7 +19,11 @@ from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
 from ..kernel.context import current_device, current_engine_name, engine
 from ..kernel.registry import backends
-from ..layers.base import InputLayer, Layer, Node, layers_in, to_list, unpack
+from ..layers.base import Layer
+from ..layers.input_layer import InputLayer
+from ..layers.nesting import to_list, unpack
+from ..layers.nodes import Node
+from ..layers.owning import layers_in
 from ..shapes import describe
 from .explaining import Explanation, explain
 from .summary import print_summary

@@ -8,7 +8,8 @@ from typing import Any
 
 from .. import objects
 from ..errors import ArgumentError
-from ..layers.base import Input, InputLayer, Layer
+from ..layers.base import Layer
+from ..layers.input_layer import Input, InputLayer
 from ..shapes import as_shape
 from .model import Model
 

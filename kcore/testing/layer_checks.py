@@ -19,7 +19,8 @@ from .. import layers, losses
 from ..backend.tensor import SymbolicTensor
 from ..errors import Unsupported
 from ..kernel.context import engine
-from ..layers.base import Layer, to_list
+from ..layers.base import Layer
+from ..layers.nesting import to_list
 from ..layers.policy import policy_scope
 from .layer_samples import LayerSample
 

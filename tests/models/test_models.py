@@ -10,7 +10,7 @@ import pytest
 import kcore
 from kcore import backend as K
 from kcore import errors, layers
-from kcore.layers.base import to_list
+from kcore.layers.nesting import to_list
 from kcore.models import Model, Sequential, clone_model, model_from_json
 
 rng = np.random.default_rng(0)
