@@ -73,6 +73,8 @@ class Apply:
             storage.lay(order)
         arrived = raw(gradient) if order is None else in_order(gradient, order)
         self.function([s.base for s in held], arrived, [known[s] for s in self.numbers], self.attributes)
+        for storage in held:
+            storage.touched()
 
 
 def plan(program: FlatProgram) -> tuple[FlatProgram, list[Apply]]:

@@ -46,9 +46,10 @@ class Piece:
         inputs: list[int],
         outputs: list[int],
         passing: set[int],
+        fixed: set[int],
     ) -> None:
-        """passing: slots whose values nobody keeps beyond the call."""
-        self.passing = passing
+        """passing: slots whose values nobody keeps beyond the call. fixed: those of weights that stay as they are."""
+        self.passing, self.fixed = passing, fixed
         self.engine, self.program, self.instructions = engine, program, instructions
         self.inputs, self.outputs = inputs, outputs
         self._made: dict[Any, Any] = {}
@@ -77,7 +78,10 @@ class Piece:
             held = dict(table)
             run_instructions(self.engine, self.program, self.instructions, table)
             passing = [place for place, s in enumerate(self.outputs) if s in self.passing]
-            return Graph(scope.trace, names, [table[s] for s in self.outputs], held, self.inputs, passing)
+            # a graph for others has all its inputs in sight
+            fixed = [n for n, place in names.items() if self.inputs[place] in self.fixed and called is None]
+            outputs = [table[s] for s in self.outputs]
+            return Graph(scope.trace, names, outputs, held, self.inputs, passing, fixed)
         finally:
             scope.trace = outer
 
@@ -194,10 +198,11 @@ class Layout:
     """The instructions of a program by levels: what runs between graphs, and the graphs."""
 
     def __init__(
-        self, engine: Any, program: FlatProgram, hosted: set[int], given: set[int], passing: set[int]
-    ) -> None:
+        self, engine: Any, program: FlatProgram, hosted: set[int], given: set[int], passing: set[int],
+        fixed: set[int] = frozenset(),
+    ) -> None:  # fmt: skip
         """hosted: what runs between graphs; given: what is known before, both as places among the instructions.
-        passing: slots whose values nobody keeps beyond the call."""
+        passing: slots whose values nobody keeps beyond the call. fixed: those of weights that stay as they are."""
         hosted = {p - sum(g < p for g in given) for p in hosted}
         instructions = tuple(i for p, i in enumerate(program.instructions) if p not in given)
         self.program = program
@@ -230,7 +235,7 @@ class Layout:
                     {s for i in graph for s in slots_of(instructions[i])} - inside - set(program.constants)
                 )
                 self.steps.append(
-                    Piece(engine, program, [instructions[i] for i in graph], inputs, outputs, passing)
+                    Piece(engine, program, [instructions[i] for i in graph], inputs, outputs, passing, fixed)
                 )
             self.steps.extend(instructions[i] for i in between)
 
@@ -238,10 +243,17 @@ class Layout:
 class Compiled:
     """`program` as graphs, traced when first called with inputs of some shapes."""
 
-    def __init__(self, engine: Any, program: FlatProgram, device: str | None = None) -> None:
-        self._outputs = len(program.outputs)
-        program, self.origins = rewritten(program)
+    def __init__(
+        self, engine: Any, program: FlatProgram, device: str | None = None, folding: bool = True
+    ) -> None:
+        """folding: whether normalisations go into the weights before them, where no weights learn."""
+        self.source, self._outputs = program, len(program.outputs)
+        # a program that teaches changes nearly all weights; what little it leaves is not worth a graph of its own
+        written = {id(v) for v, _ in program.updates}
+        teaches = any(v.trainable for v in program.variables.values() if id(v) in written)
+        program, self.origins = rewritten(program, folding and not teaches)
         self._orders = layouts.plan(program)
+        self._fixed = set() if teaches else {s for s, v in program.variables.items() if id(v) not in written}
         program, self._applied = applies.plan(program)
         self._passing = {a.gradient for a in self._applied} - {
             *program.outputs[: self._outputs], *(s for _, s in program.updates)
@@ -342,7 +354,9 @@ class Compiled:
     def _laid_out(self) -> Layout:
         with self._lock:
             if self._layout is None:
-                self._layout = Layout(self.engine, self.program, self._hosted, self._asked, self._passing)
+                self._layout = Layout(
+                    self.engine, self.program, self._hosted, self._asked, self._passing, self._fixed
+                )
             return self._layout
 
     def run_native(self, *values: Any) -> list[Value]:

@@ -23,6 +23,10 @@ class Storage(Value):
 
     __slots__ = ()
 
+    def touched(self) -> None:
+        """Tells that what it holds has changed."""
+        self.version = object()
+
     def put(self, value: Value, here: bool = False) -> None:
         """here: a constant stays in NumPy (see `scalars`)."""
         if here:
@@ -48,9 +52,12 @@ class Storage(Value):
     def _hold(self, order: Any, data: Any) -> None:
         self.data = None if order is not None else data
         self.laid = None if order is None else (order, data)
+        self.touched()
 
     def snapshot(self) -> Value:
-        return held_as(self.base, self.shape, self.dtype, self.order)
+        made = held_as(self.base, self.shape, self.dtype, self.order)
+        made.version = self.version
+        return made
 
 
 class MXNetEngine(Engine):
@@ -83,7 +90,9 @@ class MXNetEngine(Engine):
     # variables ----------------------------------------------------------------------------------------------
     def make_variable(self, array: np.ndarray, dtype: str, name: str, trainable: bool) -> Any:
         value = running(np.array(array), dtype)
-        return Storage(value.data, value.shape, value.dtype)
+        made = Storage(value.data, value.shape, value.dtype)
+        made.touched()
+        return made
 
     def read_variable(self, storage: Any) -> Any:
         return storage.snapshot()

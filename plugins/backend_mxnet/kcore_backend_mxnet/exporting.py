@@ -32,7 +32,9 @@ def export(model: Any, prefix: str, batch_size: int = 1) -> list[str]:
         raise ArgumentError(
             f"the model is on engine {step.engine.name!r} or runs eagerly; model.to_backend('mxnet') moves it."
         )
-    graph, parameters, names = _traced(step.compiled, model, batch_size)
+    # normalisations stay operations of their own, with the weights that the model has
+    plain = Compiled(home, step.compiled.source, step.compiled.device, folding=False)
+    graph, parameters, names = _traced(plain, model, batch_size)
     graph.save(f"{prefix}-symbol.json")
     states = set(graph.list_auxiliary_states())
     kinds = {name: "aux" if name in states else "arg" for name in parameters}

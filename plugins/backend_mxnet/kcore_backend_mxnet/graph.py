@@ -7,7 +7,7 @@ import json
 from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
-from . import native
+from . import native, preparing
 from .values import HELD, Value, held_as, mx, raw, running, scope
 
 _numbers = itertools.count()
@@ -53,8 +53,10 @@ class Graph:
         held: dict[int, Value],
         slots: list[int],
         passing: Collection[int] = (),
+        fixed: Collection[str] = (),
     ) -> None:
-        """passing: which outputs (by their places) are needed until the next call only, and keep their arrays."""
+        """passing: which outputs (by their places) are needed until the next call only, and keep their arrays.
+        fixed: names of inputs that seldom change."""
         fed = {
             id(v.base): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
         }
@@ -78,7 +80,7 @@ class Graph:
         }
         self._kept: dict[int, Any] = {}
         self._keeps = [at for at in range(len(listed)) if at not in lasting]
-        self.op, self.symbol = None, None
+        self.op, self.symbol, self.running, self._prepared = None, None, None, None
         self.constants = trace.arrays
         if listed:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
@@ -86,19 +88,42 @@ class Graph:
             # MXNet's backward operations want what the forward ones keep for them in training only
             self.trains = trace.native.trains
             self.symbol = group
-            self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
-            self.feed = [(names.get(n), trace.arrays.get(n)) for n in group.list_inputs()]
             self._count = len(group.list_outputs())
             self.single = self._count == 1
+            if fixed and not self.trains:
+                group = self._with_weights_prepared(group, names, {*fixed, *trace.arrays}, len(slots))
+            self.running = group
+            self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
+            self.feed = [self._source(n, names) for n in group.list_inputs()]
+
+    def _source(self, name: str, names: dict[str, int]) -> tuple[Any, Any]:
+        """The place of an input among those that the graph is fed, or the array that it is."""
+        return names.get(name), self.constants.get(name)
+
+    def _with_weights_prepared(
+        self, group: Any, names: dict[str, int], fixed: Collection[str], count: int
+    ) -> Any:
+        """What is left of the graph; its further inputs follow the `count` that it is fed."""
+        part, rest, made = preparing.split(group, fixed)
+        if part is not None:
+            self._prepared = preparing.Prepared(part, [self._source(n, names) for n in part.list_inputs()])
+            names.update((name, count + place) for place, name in enumerate(made))
+        return rest
 
     def nodes(self) -> list[dict[str, Any]]:
         """The graph's operations, as in MXNet's symbol files."""
         return json.loads(self.symbol.tojson())["nodes"] if self.symbol is not None else []
 
-    def run(self, data: Sequence[Any]) -> list[Any]:
+    def op_nodes(self) -> list[dict[str, Any]]:
+        """The operations that run in each call, without those that only weights reach."""
+        return json.loads(self.running.tojson())["nodes"] if self.running is not None else []
+
+    def run(self, data: Sequence[Any], versions: Sequence[Any] = ()) -> list[Any]:
         """The arrays that the graph makes, of those that it is fed."""
         if self.op is None:
             return []
+        if self._prepared is not None:
+            data = [*data, *self._prepared(data, versions)]
         fed = [data[place] if place is not None else array for place, array in self.feed]
         # large arrays that are made anew cost more than what is written into them: the system clears every page
         into = self._into() if self._kept else None
@@ -116,7 +141,8 @@ class Graph:
         return [self._kept[at] if at in self._kept else _empty() for at in range(self._count)]
 
     def __call__(self, values: list[Value]) -> list[Value]:
-        made = self.run([raw(v) if v.known and v.size else v.base for v in values])
+        data = [raw(v) if v.known and v.size else v.base for v in values]
+        made = self.run(data, [v.version for v in values] if self._prepared is not None else ())
         found = []
         for kind, at, value in self.results:
             if kind == "known":

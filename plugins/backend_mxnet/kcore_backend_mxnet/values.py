@@ -34,7 +34,9 @@ class NotTraceable(Exception):
 class Value:
     """`data` is a np.ndarray (a known constant), an mx.nd.NDArray or an mx.sym.Symbol."""
 
-    __slots__ = ("_data", "dtype", "first", "laid", "padded", "rectified", "shape", "turned", "with_bias")
+    __slots__ = (
+        "_data", "dtype", "first", "laid", "padded", "rectified", "shape", "turned", "version", "with_bias",
+    )  # fmt: skip
 
     def __init__(self, data: Any, shape: tuple[int, ...], dtype: str, first: Any = None) -> None:
         self._data = data
@@ -48,6 +50,7 @@ class Value:
         self.rectified: Any = False
         self.padded: Any = None  # (what it is with zeros around its spatial axes, how many)
         self.with_bias: Any = None  # of a convolution: the same with a bias, from the bias
+        self.version: Any = None  # of what a variable holds: another one whenever that changes
 
     @property
     def ndim(self) -> int:

@@ -3,6 +3,7 @@
 from . import (
     convolution,
     elements,
+    folding,
     hosted,
     linear,
     normalization,
@@ -35,7 +36,7 @@ FUSED = {
 # run between graphs; `scan` only where it is too long to be laid out in one
 HOSTED = frozenset(hosted.PRIMITIVES) - {"scan"}
 # what only this engine's own rewriting of programs names
-INTERNAL = linear.INTERNAL
+INTERNAL = {**linear.INTERNAL, **folding.INTERNAL}
 UNSUPPORTED: dict[str, str] = {}
 
 __all__ = ["FUSED", "HOSTED", "INTERNAL", "PRIMITIVES", "UNSUPPORTED"]

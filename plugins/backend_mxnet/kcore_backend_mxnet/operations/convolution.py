@@ -46,7 +46,7 @@ def _without_padding(x, amounts):
     return (channels_first(source), tuple(a for a, _ in whole)) if _even(whole) else None
 
 
-def _weight(kernel):
+def weight_of(kernel):
     """(*size, in, out) as (out, in, *size)."""
     return in_order(kernel, weight_order(kernel.ndim))
 
@@ -112,13 +112,26 @@ def convolution(x, kernel, strides, padding, dilation):
     size = kernel.shape[:-2]
     data, pads = _prepared(x, size, strides, padding, dilation)
     made, with_bias = _convolved(
-        x, kernel, data, _weight(kernel), ("whole", strides, padding, dilation),
+        x, kernel, data, weight_of(kernel), ("whole", strides, padding, dilation),
         {"kernel": size, "stride": strides, "dilate": dilation, "pad": pads, "num_filter": kernel.shape[-1]},
     )  # fmt: skip
     lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
     result = Value(None, (x.shape[0], *lengths, kernel.shape[-1]), x.dtype, first=made)
     result.with_bias = with_bias
     return result
+
+
+def convolved_with(x, kernel, weight, bias, strides, padding, dilation, depthwise=False):
+    """A convolution of `kernel`'s sizes whose weights and bias are given, channels first; it knows no gradients."""
+    size, (channels, filters) = kernel.shape[:-2], kernel.shape[-2:]
+    groups, filters = (channels, channels * filters) if depthwise else (1, filters)
+    data, pads = _prepared(x, size, strides, padding, dilation)
+    made = of(data).Convolution(
+        data, weight, *(() if bias is None else (bias,)), kernel=size, stride=strides, dilate=dilation, pad=pads,
+        num_filter=filters, num_group=groups, no_bias=bias is None,
+    )  # fmt: skip
+    lengths = output_lengths(x.shape[1:-1], size, strides, dilation, padding)
+    return Value(None, (x.shape[0], *lengths, filters), x.dtype, first=made)
 
 
 def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilation, groups=1):
@@ -190,8 +203,8 @@ def _by_convolution(g, weight, channels, spatial, size, strides, dilation, amoun
 
 
 def _own_weight(kernel):
-    """`_weight` as an array of its own, for it must not be the one that a convolution of the graph reads."""
-    data = _weight(kernel)
+    """`weight_of` as an array of its own, for it must not be the one that a convolution of the graph reads."""
+    data = weight_of(kernel)
     return of(data).identity(data)
 
 
@@ -240,7 +253,7 @@ def convolution_kernel_gradient(x, g, size, strides, padding, dilation):
 
 
 # depthwise ------------------------------------------------------------------------------------------------------
-def _depthwise_weight(kernel):
+def depthwise_weight_of(kernel):
     """(*size, in, multiplier) as (in * multiplier, 1, *size)."""
     return in_order(kernel, depthwise_order(kernel.ndim)).reshape((-1, 1, *kernel.shape[:-2]))
 
@@ -253,7 +266,7 @@ def depthwise_convolution(x, kernel, strides, padding, dilation):
     size, (channels, multiplier) = kernel.shape[:-2], kernel.shape[-2:]
     data, pads = _prepared(x, size, strides, padding, dilation)
     made, _ = _convolved(
-        x, kernel, data, _depthwise_weight(kernel), ("depthwise", strides, padding, dilation),
+        x, kernel, data, depthwise_weight_of(kernel), ("depthwise", strides, padding, dilation),
         {
             "kernel": size, "stride": strides, "dilate": dilation, "pad": pads, "num_filter": channels * multiplier,
             "num_group": channels,
@@ -270,7 +283,7 @@ def depthwise_convolution_transpose(g, kernel, spatial, strides, padding, dilati
     if forward is not None:
         made = _unpadded(forward.gradients(g)[0], shape, size, strides, padding, dilation)
         return Value(None, shape, g.dtype, first=made)
-    weight = _depthwise_weight(kernel)
+    weight = depthwise_weight_of(kernel)
     return _back_to_input(g, weight, channels, tuple(spatial), size, strides, padding, dilation, channels)
 
 
