@@ -62,6 +62,13 @@ def _add_check(parser: argparse.ArgumentParser) -> None:
         "--backend",
         help="the engines on which layers are checked, separated by commas (default: all that load)",
     )
+    parser.add_argument(
+        "--jobs",
+        type=int,
+        default=1,
+        metavar="N",
+        help="processes that share the checks of an engine (default: 1)",
+    )
     parser.add_argument("--json", metavar="FILE", help="also write the report there")
     parser.add_argument("--html", metavar="FILE", help="also write a page to look at")
     parser.add_argument("--card", metavar="FILE", help="also write a summary in Markdown, for a README")

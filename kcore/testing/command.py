@@ -21,11 +21,12 @@ from .report import run as run_engine
 rich_console = lazy_module("rich.console")
 
 
-def check(name: str, level: str = "recurrent", backend: str | None = None) -> Report:
+def check(name: str, level: str = "recurrent", backend: str | None = None, jobs: int = 1) -> Report:
     """Checks what is installed under `name`: an engine's, a plug-in's or a package's.
 
     level: for engines. backend: the engines on which layers are checked, separated by commas (None: all that are
-    installed and load). Raises ArgumentError if nothing of that name is installed.
+    installed and load). jobs: processes that share the checks of an engine. Raises ArgumentError if nothing of that
+    name is installed.
     """
     engine = name if name in registries["backends"] else ""
     info = _plugin_of(engine) if engine else collection.plugin_named(name)
@@ -44,7 +45,7 @@ def check(name: str, level: str = "recurrent", backend: str | None = None) -> Re
         engines = [engine] if engine else info.gives.get("backends", [])
         for one in engines:
             titles.append(one)
-            entries += _engine_entries(one, level, info)
+            entries += _engine_entries(one, level, info, jobs)
         if not engine and "layers" in info.gives:
             chosen, notes = _engines_for_layers(backend)
             asked = registries["backends"].names() if backend is None else chosen
@@ -55,14 +56,14 @@ def check(name: str, level: str = "recurrent", backend: str | None = None) -> Re
     return Report(named, level if engines else "", entries, [*engines, *asked], notes)
 
 
-def _engine_entries(engine: str, level: str, info: PluginInfo) -> list[Entry]:
+def _engine_entries(engine: str, level: str, info: PluginInfo, jobs: int) -> list[Entry]:
     """What the kit finds; if the engine does not load, that."""
     again = f"from kcore.kernel.context import engine\nengine({engine!r})"
     loads = _tried("engine: loads", "package", lambda: engine_named(engine), again)
     if loads.state == "failed":
         return [loads]
     methods = _method_entries(engine) if info.api == API_VERSION else []
-    return [*run_engine(engine, level).entries, *methods]
+    return [*run_engine(engine, level, jobs=jobs).entries, *methods]
 
 
 def _engines_for_layers(backend: str | None) -> tuple[list[str], list[str]]:
@@ -174,7 +175,7 @@ def run(options: argparse.Namespace) -> int:
         if not Path(path).absolute().parent.is_dir():  # before minutes of work, not after
             raise ArgumentError(f"{path!r} cannot be written: there is no folder {str(Path(path).parent)!r}.")
     with rich_console.Console(stderr=True).status(f"checking {options.name}"):  # seen on a terminal only
-        report = check(options.name, options.level, options.backend)
+        report = check(options.name, options.level, options.backend, options.jobs)
     for path, text in (
         (options.json, report.json), (options.html, report.html), (options.card, report.card),
     ):  # fmt: skip

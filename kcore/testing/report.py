@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import dataclasses
 import json as _json
+import multiprocessing
 from collections.abc import Callable, Iterable
+from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass, field
+from itertools import repeat
 from pathlib import Path
 from typing import Any
 
 from .._lazy import lazy_module
 from ..backend.declare import Operation, declared, operation
+from ..errors import ArgumentError
 from ..kernel.context import engine as engine_named
 from . import checks, models, pages
 
@@ -133,24 +137,44 @@ class Report:
         console.print(f"\n{'passed' if self.passed else 'FAILED'}", **plain)
 
 
-def run(engine: Any, level: str = "recurrent", json: Any = None, only: Iterable[str] | None = None) -> Report:
+def run(
+    engine: Any, level: str = "recurrent", json: Any = None, only: Iterable[str] | None = None, jobs: int = 1
+) -> Report:
     """Checks `engine` (an engine, or the name of one) up to `level`; writes the report to the file `json`.
 
-    `only`: names of operations, for a closer look at some; models are then left out.
+    `only`: names of operations, for a closer look at some; models are then left out. `jobs`: processes that share
+    the work, where the engine is asked for by its name.
     """
     if level not in checks.LEVELS:
         raise ValueError(f"level={level!r}: use one of {', '.join(checks.LEVELS)}.")
+    if jobs < 1 or (jobs > 1 and not isinstance(engine, str)):
+        raise ArgumentError(
+            f"jobs={jobs!r}: a whole number from 1 on is needed, and 1 for an engine that is given as an object: other "
+            "processes find engines by name."
+        )
+    told = engine if isinstance(engine, str) else ""
     engine = engine_named(engine) if isinstance(engine, str) else engine
-    names = list(only) if only is not None else None
-    ops = declared() if names is None else [operation(n) for n in names]
-    entries = [_operation(engine, op, level) for op in ops]
-    entries += [_stale(engine, n) for n in engine.unsupported if n not in {op.name for op in declared()}]
-    if names is None:
-        entries += [_model(engine, name, part) for name, part in models.up_to(level).items()]
+    known = [op.name for op in declared()]
+    parts = [(_operation, name) for name in (known if only is None else only)]
+    parts += [(_stale, name) for name in engine.unsupported if name not in known]
+    if only is None:
+        parts += [(_model, name) for name in models.up_to(level)]
+    if jobs == 1:
+        entries = [check(engine, name, level) for check, name in parts]
+    else:
+        # a fresh interpreter for each: engines have threads, which a fork would lose
+        with ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn")) as pool:
+            entries = list(
+                pool.map(_in_another_process, repeat(told), repeat(level), *zip(*parts, strict=True))
+            )
     report = Report(engine.name, level, entries, [engine.name])
     if json:
         report.save(json)
     return report
+
+
+def _in_another_process(engine: str, level: str, check: Callable[..., Entry], name: str) -> Entry:
+    return check(engine_named(engine), name, level)
 
 
 def area_of(op: Operation) -> str:
@@ -166,7 +190,8 @@ def _failure(check: str, text: str, snippet: str = "") -> dict[str, str]:
     return {"check": check, "text": text, "snippet": snippet}
 
 
-def _operation(engine: Any, op: Operation, level: str) -> Entry:
+def _operation(engine: Any, name: str, level: str) -> Entry:
+    op = operation(name)
     entry = Entry(op.name, area_of(op), kind_of(engine, op), "not asked")
     if op.name in engine.unsupported:
         return _claimed(engine, op, entry)
@@ -204,7 +229,7 @@ def _claimed(engine: Any, op: Operation, entry: Entry) -> Entry:
     return entry
 
 
-def _stale(engine: Any, name: str) -> Entry:
+def _stale(engine: Any, name: str, level: str) -> Entry:
     text = f"`unsupported` names {name!r}, which is no operation"
     failure = _failure("unsupported", text, _asked_again(engine, name))
     return Entry(name, "unsupported", "unsupported", "failed", text, [failure])
@@ -217,10 +242,10 @@ def _asked_again(engine: Any, name: str) -> str:
     )
 
 
-def _model(engine: Any, name: str, part: Callable[[Any], None]) -> Entry:
+def _model(engine: Any, name: str, level: str) -> Entry:
     entry = Entry(name, "models", "model", "passed")
     try:
-        part(engine)
+        models.up_to(level)[name](engine)
     except checks.Unsupported as error:
         entry.state, entry.reason = "unsupported", str(error)
     except Exception as error:

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from kcore.backend.declare import operation
+from kcore.errors import ArgumentError
 from kcore.testing import checks, models
 from kcore.testing.conformance import EngineConformance
 from kcore.testing.report import run
@@ -135,6 +136,14 @@ def test_levels():
         checks.check(SmallEngine(), "scan", "value", "training")
     with pytest.raises(ValueError, match="use one of inference"):
         run(SmallEngine(), "beginner")
+
+
+def test_processes_that_share_the_work_find_the_same():
+    names = ["tanh", "svd", "softmax", "scan"]
+    alone, shared = (run("numpy", only=names, jobs=jobs).entries for jobs in (1, 2))
+    assert [e.name for e in alone] == names and alone == shared
+    with pytest.raises(ArgumentError, match="1 for an engine that is given as an object"):
+        run(SmallEngine(), only=["tanh"], jobs=2)
 
 
 def test_a_wrong_gradient_rule_is_found(monkeypatch):
