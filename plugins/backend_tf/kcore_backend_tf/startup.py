@@ -34,6 +34,7 @@ def import_tensorflow() -> Any:
 def _configured(tf: Any) -> Any:
     _check_version(tf)
     _grow_memory(tf)
+    _keep_autograph_out()
     return tf
 
 
@@ -51,6 +52,19 @@ def _grow_memory(tf: Any) -> None:
     for gpu in tf.config.list_physical_devices("GPU"):
         with contextlib.suppress(RuntimeError, ValueError):
             tf.config.experimental.set_memory_growth(gpu, True)
+
+
+def _keep_autograph_out() -> None:
+    """Within a `tf.function` of the user, code of kcore runs as it is written.
+
+    Rewriting it, as AutoGraph does with all code that is not TensorFlow's own, takes seconds for each function and
+    changes nothing. The list of what it leaves alone is not public: without it calls only take longer.
+    """
+    with contextlib.suppress(ImportError, AttributeError):
+        config = import_module("tensorflow.python.autograph.core.config")
+        ours = [config.DoNotConvert(name) for name in ("kcore", __package__)]
+        if not any(str(rule) == str(ours[0]) for rule in config.CONVERSION_RULES):
+            config.CONVERSION_RULES = (*ours, *config.CONVERSION_RULES)
 
 
 @contextlib.contextmanager
