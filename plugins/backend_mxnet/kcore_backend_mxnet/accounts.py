@@ -43,7 +43,7 @@ def _is_loop(instruction: Any) -> bool:
 
 
 def nodes(engine: Any, program: FlatProgram, places: dict[int, int] | None = None) -> list[dict[str, Any]]:
-    """The operations of the graphs of `program`, as in MXNet's symbol files; nothing is written to variables.
+    """The operations that each call of `program` runs, as in MXNet's symbol files; nothing is written to variables.
 
     places: id of an instruction -> a number, which the operations made for it carry as '__kcore__'.
     """
@@ -56,7 +56,7 @@ def nodes(engine: Any, program: FlatProgram, places: dict[int, int] | None = Non
     finally:
         scope.places = before
     pieces = [p for p in compiled._layout.steps if isinstance(p, Piece)] if compiled._layout else []
-    return [node for piece in pieces for graph in piece._made.values() for node in graph.nodes()]
+    return [node for piece in pieces for graph in piece._made.values() for node in graph.op_nodes()]
 
 
 def _zeros(spec: TensorSpec) -> Any:

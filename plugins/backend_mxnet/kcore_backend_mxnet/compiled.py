@@ -25,7 +25,7 @@ from .operations import HOSTED
 from .operations.hosted import row_of, stacked
 from .operations.wrapping import inferred
 from .rewriting import rewritten
-from .values import NotTraceable, Value, as_value, constant, held_as, mx, running, scope
+from .values import NotTraceable, Value, as_value, constant, first_shape, held_as, mx, running, scope
 
 UNROLLED = 6000  # operations: a loop of more than so many runs step by step, its body as a graph
 GRADIENTS_OF_CONVOLUTIONS = (
@@ -90,7 +90,10 @@ def symbol_for(value: Value, name: str) -> Value:
     """An input of a graph, held as `value` is."""
     order = value.order
     shape = value.held if order is None else tuple(value.shape[i] for i in order)
-    return held_as(mx.sym.var(name, shape=shape), value.shape, value.dtype, order)
+    symbol = mx.sym.var(name, shape=shape)
+    if order is not None and value.ndim > 2 and order == first_shape(range(value.ndim)):
+        return Value(None, value.shape, value.dtype, first=symbol)
+    return held_as(symbol, value.shape, value.dtype, order)
 
 
 def _signature(value: Value) -> Any:
@@ -281,6 +284,7 @@ class Compiled:
         self._variables = [(s, v) for s, v in program.variables.items() if s in read]
         passed = {*program.variables, *program.inputs}
         self._shared = {s for s in (*program.outputs, *(s for _, s in program.updates)) if s in passed}
+        self._images = any(i.op.endswith("convolution") for i in program.instructions)
         self._layout: Layout | None = None
         # sizes are found beforehand: what is drawn in some shape need not wait for a graph that makes that shape
         asked = {p for p, i in enumerate(rest) if i.op == "shape"} if self._hosted else set()
@@ -340,7 +344,7 @@ class Compiled:
                         found = step([table[s] for s in step.inputs])
                         table.update(zip(step.outputs, found, strict=True))
                     else:
-                        run_instructions(self.engine, self.program, [step], table)
+                        self._run_between(step, table)
             except Refused as refused:
                 with self._lock:
                     self._hosted = self._hosted | {self.program.instructions.index(refused.instruction)}
@@ -350,6 +354,13 @@ class Compiled:
                 if slot not in table:
                     table[slot] = constant(self.program.constants[slot], self.program.specs[slot].dtype)
             return table
+
+    def _run_between(self, instruction: Instruction, table: dict[int, Value]) -> None:
+        outer, scope.images = scope.images, self._images
+        try:
+            run_instructions(self.engine, self.program, [instruction], table)
+        finally:
+            scope.images = outer
 
     def _laid_out(self) -> Layout:
         with self._lock:

@@ -58,7 +58,9 @@ class Graph:
         """passing: which outputs (by their places) are needed until the next call only, and keep their arrays.
         fixed: names of inputs that seldom change."""
         fed = {
-            id(v.base): place for place, s in enumerate(slots) if (v := held[s]) is not None and not v.known
+            id(v.base): place
+            for place, s in enumerate(slots)
+            if (v := held[s]) is not None and not v.known and (v.first is None or v._data is not None)
         }
         symbols: dict[int, int] = {}
         listed: list[Any] = []

@@ -168,6 +168,9 @@ class Scope(threading.local):
     trace: Any = None
     context: Any = None
     places: dict[int, int] | None = None  # what instructions are to be called in graphs, by their id
+    images: bool = (
+        False  # whether what is drawn goes to a graph of convolutions, which wants the channels first
+    )
 
 
 scope = Scope()
@@ -195,6 +198,12 @@ def running(array: Any, dtype: str) -> Value:
     """A value that MXNet holds, if it has elements."""
     array = np.asarray(array, "float32" if dtype == "bfloat16" else dtype)
     return Value(array if array.size == 0 else upload(array, dtype), array.shape, dtype)
+
+
+def turned_images(value: Value) -> Value:
+    """A known value (batch, *spatial, channels) as MXNet holds images: with the channels before the spatial axes."""
+    order = first_shape(range(value.ndim))
+    return held_as(upload(value.data.transpose(order), value.dtype), value.shape, value.dtype, order)
 
 
 def adopt(array: Any) -> Value:

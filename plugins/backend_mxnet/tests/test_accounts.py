@@ -75,13 +75,55 @@ BETWEEN = {
     "separable": [lambda: L.SeparableConv2D(5, 3, activation="sigmoid"), lambda: L.LeakyReLU()],
     "transposed": [lambda: L.Conv2DTranspose(4, 3, strides=2, padding="same", activation="relu")],
     "max pooling": [lambda: L.MaxPooling2D(2), lambda: L.PReLU(shared_axes=[1, 2])],
+    "max pooling, padded": [lambda: L.MaxPooling2D(3, 2, "same"), lambda: L.ThresholdedReLU(0.1)],
     "average pooling": [lambda: L.AveragePooling2D(3, strides=2, padding="same"), lambda: L.ReLU(6.0)],
     "normalised": [L.BatchNormalization, lambda: L.Activation("swish"), lambda: L.SpatialDropout2D(0.5)],
     "not scaled": [lambda: L.BatchNormalization(scale=False), lambda: L.Activation("softplus")],
+    "not centred": [lambda: L.BatchNormalization(center=False), lambda: L.ReLU(6.0, 0.1, 0.2)],
+    "frozen": [lambda: L.BatchNormalization(trainable=False), lambda: L.Activation("selu")],
     "padded": [lambda: L.ZeroPadding2D(1), lambda: L.Conv2D(4, 3), lambda: L.Cropping2D(1)],
     "larger": [lambda: L.UpSampling2D(2), lambda: L.Activation("tanh")],
+    "larger, linear": [lambda: L.UpSampling2D((2, 3), interpolation="bilinear")],
+    "softmax": [lambda: L.Activation("softmax"), L.Softmax, lambda: L.Activation("hard_sigmoid")],
+    "dropout": [lambda: L.Dropout(0.5), lambda: L.GaussianDropout(0.1)],
+    "noise": [lambda: L.GaussianNoise(0.1), lambda: L.AlphaDropout(0.1)],
+    "regularized": [
+        lambda: conv(kernel_regularizer="l1_l2", activity_regularizer="l1", kernel_constraint="max_norm"),
+    ],
     "merged": [lambda: merged],
 }
+OTHER_RANKS = {
+    1: [
+        lambda: L.Conv1D(4, 3, strides=2), lambda: L.Conv1D(4, 3, padding="causal", dilation_rate=2),
+        lambda: L.SeparableConv1D(4, 3), lambda: L.MaxPooling1D(2, 1, "same"), lambda: L.AveragePooling1D(2, 1),
+        lambda: L.UpSampling1D(2), L.ZeroPadding1D, L.Cropping1D, L.BatchNormalization, lambda: L.SpatialDropout1D(0.5),
+    ],
+    3: [
+        lambda: L.Conv3D(4, 2), lambda: L.MaxPooling3D(2, 1), lambda: L.AveragePooling3D(2, 1, "same"),
+        lambda: L.UpSampling3D(2), L.ZeroPadding3D, L.Cropping3D, L.BatchNormalization,
+        lambda: L.SpatialDropout3D(0.5),
+    ],
+}  # fmt: skip
+
+
+def transposes(x, y):
+    with kcore.use_backend("mxnet"):
+        model = Model(x, y)
+        model.compile("adam", "mse")
+        counted = {}
+        for mode in ("predict", "train"):
+            graphs = nodes(engine(), model._steps.lowered(mode)[1])
+            counted[mode] = sum(n["op"] in ("transpose", "SwapAxis") for n in graphs)
+    return counted
+
+
+@pytest.mark.parametrize("rank", OTHER_RANKS)
+def test_sequences_and_volumes_are_turned_at_the_ends_only(rank):
+    x = y = L.Input((12, 3) if rank == 1 else (6, 6, 6, 3))
+    make = L.Conv1D if rank == 1 else L.Conv3D
+    for layer in [*OTHER_RANKS[rank], lambda: make(2, 2)]:
+        y = layer()(y)
+    assert transposes(x, y) == {"predict": 2, "train": 2}
 
 
 @pytest.mark.parametrize("between", BETWEEN)
@@ -92,16 +134,11 @@ def test_images_are_turned_at_the_ends_of_a_convolutional_stack_only(between, en
         y = make()(y)
     if end != "images":
         y = (L.GlobalAveragePooling2D if end == "global average" else L.GlobalMaxPooling2D)()(y)
-    with kcore.use_backend("mxnet"):
-        model = Model(x, y)
-        model.compile("adam", "mse")
-        counted = {}
-        for mode in ("predict", "train"):
-            graphs = nodes(engine(), model._steps.lowered(mode)[1])
-            counted[mode] = sum(n["op"] in ("transpose", "SwapAxis") for n in graphs)
-    into_and_out = 2 if end == "images" else 1  # weights are none of them
+    counted = transposes(x, y)
+    into_and_out = 2 if end == "images" else 1
     assert counted["predict"] == into_and_out
-    assert counted["train"] <= into_and_out + 1  # and the targets, or the gradients that come back from them
+    # learning, the targets are turned in place of what comes out, or the gradients that come back from vectors
+    assert counted["train"] <= 2
 
 
 def test_what_dropout_draws_is_turned_once():
@@ -113,7 +150,8 @@ def test_what_dropout_draws_is_turned_once():
         made = [n["op"] for n in nodes(engine(), program)]
         given = [np.zeros((2, 8, 8, 3), "float32"), np.zeros((2, 2), "float32")]
         compiled.run([compiled.engine.from_numpy(v, "float32") for v in given])
-    assert made.count("transpose") == 4  # images, what is drawn, and between images and vectors twice
+    # images, and between images and vectors twice; what is drawn arrives with its channels first
+    assert made.count("transpose") == 3
     # what is drawn waits for no graph, so that layers and their gradients stand in one
     assert [made.count(f"{kind}Convolution") for kind in ("", "_backward_")] == [2, 2]
 

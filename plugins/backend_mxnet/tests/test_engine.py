@@ -8,6 +8,7 @@ import threading
 
 import numpy as np
 import pytest
+from kcore_backend_mxnet.accounts import nodes
 from kcore_backend_mxnet.compiled import Compiled, Piece
 from kcore_backend_mxnet.exporting import export
 from kcore_backend_mxnet.startup import import_mxnet
@@ -266,6 +267,32 @@ def test_recurrent_weights_are_packed_once_while_they_stay(layer):
     again = model.predict(x)
     assert graph._prepared._key is not packed and np.abs(again - first).max() > 1e-3
     np.testing.assert_allclose(again, model.to_backend("numpy").predict(x), atol=1e-6)
+
+
+@pytest.mark.parametrize("shapes", [
+    ((5, 5, 3), (1, 1, 3), (5, 5, 3)), ((1, 1, 3), (5, 5, 3), (5, 5, 1)), ((5, 1, 3), (1, 5, 3), (5, 5, 3)),
+    ((5, 5, 1), (5, 5, 3), (1, 1, 1)),
+])  # fmt: skip
+def test_choices_between_images_and_what_is_spread_over_them(shapes):
+    """The larger operand decides, whichever place it has; nothing is turned for it."""
+    x = np.random.RandomState(0).randn(2, 5, 5, 2).astype("float32")
+    found = []
+    for name in ("mxnet", "numpy"):
+        kcore.set_seed(1)
+        with kcore.use_backend(name):
+            image = kcore.layers.Input((5, 5, 2))
+            parts = [Conv2D(s[2], (6 - s[0], 6 - s[1]))(image) for s in shapes]
+            chosen = kcore.layers.Lambda(lambda ts: K.where(K.greater(ts[0], 0.0), ts[1], ts[2]) + ts[0])(
+                parts
+            )
+            model = kcore.models.Model(image, kcore.layers.GlobalAveragePooling2D()(chosen))
+            model.compile("sgd", "mse")
+            found.append([model.predict(x), model.train_on_batch(x, np.ones((2, 3))), *model.get_weights()])
+            if name == "mxnet":
+                made_ = nodes(engine("mxnet"), model._steps.lowered("predict")[1])
+                assert sum(n["op"] == "transpose" for n in made_) == 1
+    for ours, theirs in zip(*found, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-6)
 
 
 def test_training_goes_on_where_it_stood_on_another_engine():

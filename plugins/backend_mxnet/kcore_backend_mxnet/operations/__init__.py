@@ -11,6 +11,7 @@ from . import (
     pooling,
     recurrent,
     reductions,
+    resizing,
     shapes,
     steps,
 )
@@ -31,6 +32,7 @@ FUSED = {
     **pooling.FUSED,
     **recurrent.FUSED,
     **normalization.FUSED,
+    **resizing.FUSED,
     **steps.FUSED,
 }
 # run between graphs; `scan` only where it is too long to be laid out in one

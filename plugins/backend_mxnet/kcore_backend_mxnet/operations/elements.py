@@ -130,7 +130,9 @@ def _order_of(x, y):
     other = y if lead is x else x
     if lead.order is None or lead.first is not None or other.first is not None:
         return None
-    if lead.shape == other.shape and not other.known:
+    if not other.known and (
+        lead.shape == other.shape or (lead.ndim, lead.order) == (other.ndim, other.order)
+    ):
         return lead.order
     if len(other.shape) > lead.ndim:
         return None
@@ -267,6 +269,9 @@ def _extreme(name):
         for value, other in ((x, y), (y, x)):
             number = uniform(other)
             if number is not None and not value.known and value.shape == tuple(broadcast(x, y)):
+                if value.order is not None:
+                    made = _with_number(name, value.base, number, x.dtype)
+                    return held_as(made, value.shape, x.dtype, value.order)
                 if value.first is not None and value._data is None:
                     made = _with_number(name, value.first, number, x.dtype)
                     return Value(None, value.shape, x.dtype, first=made)
@@ -390,15 +395,12 @@ def where(condition, x, y):
         if isinstance(condition.rectified, native.Forward) and condition.rectified in scope.trace.native:
             return _back_through(condition.rectified, x)
         return multiply(x, condition)  # the gradient of `rectify`: a product is ten times as fast as a choice
-    lead = next((v for v in (x, y) if v.first is not None and v._data is None), None)
-    if lead is not None and condition.shape == lead.shape and not condition.known:
-        condition = truth(condition)
-        channels_first(condition)
-        sides = [_first_side(v, lead) for v in (x, y)]
-        if not any(s is None for s in sides):
-            a, b = sides
-            return Value(None, lead.shape, x.dtype, first=of(lead.first).where(condition.first, a, b))
     shape = _met(condition, x, y)
+    if any(v.first is not None and v._data is None and v.shape == shape for v in (condition, x, y)):
+        sides = [_first_side(v, shape) for v in (truth(condition), x, y)]
+        if not any(s is None for s in sides):
+            chosen, a, b = sides
+            return Value(None, shape, x.dtype, first=of(chosen).where(chosen, a, b))
     chosen = spread(truth(condition), shape)
     a, b = spread(x, shape), spread(y, shape)
     return of(chosen).where(chosen, a, b)
@@ -417,14 +419,19 @@ def _met(*values):
     return tuple(shape)
 
 
-def _first_side(value, lead):
-    if value.shape == lead.shape and (value.first is not None or not value.known):
-        return channels_first(value)
-    number = uniform(value)
-    if number is not None:
-        F = of(lead.first)
-        return F.zeros_like(lead.first) + number
-    return None
+def _first_side(value, shape):
+    """`value` spread to `shape`, channels first; None for a constant that this would turn."""
+    if uniform(value) is not None:
+        return spread(
+            Value(np.asarray(uniform(value), value.data.dtype), (), value.dtype), first_shape(shape)
+        )
+    if len(value.shape) < len(shape):
+        value = Value(raw(value), (1,) * (len(shape) - len(value.shape)) + value.shape, value.dtype)
+        value.data = value.data.reshape(value.shape)
+    if value.known and math.prod(value.shape[1:-1]) > 1:
+        return None
+    data = channels_first(value)
+    return data if value.shape == shape else data.broadcast_to(first_shape(shape))
 
 
 def cast(x, dtype):
@@ -498,8 +505,13 @@ def _along(name):
     """softmax or its logarithm. `temperature` keeps MXNet from oneDNN's kernel, which hides a NaN from its row."""
 
     def run(x, axis=-1):
+        axis = normalize_axis(axis, x.ndim)
+        if x.first is not None and x._data is None:
+            moved = first_shape(range(x.ndim)).index(axis)
+            made = getattr(of(x.first), name)(x.first, axis=moved, temperature=1.0)
+            return Value(None, x.shape, x.dtype, first=made)
         data = raw(x)
-        return getattr(of(data), name)(data, axis=normalize_axis(axis, x.ndim), temperature=1.0)
+        return getattr(of(data), name)(data, axis=axis, temperature=1.0)
 
     return run
 

@@ -11,7 +11,7 @@ import numpy as np
 
 from kcore.extending import operation
 
-from ..values import Value, as_value, constant, of, raw, running
+from ..values import Value, as_value, constant, of, raw, running, scope, turned_images
 from .wrapping import arguments_of
 
 
@@ -27,6 +27,8 @@ def by_meaning(name):
             [as_value(t).dtype for t in tensors], {**attributes, "top_paths": attributes.get("top_paths", 1)}
         )
         if not several:
+            if scope.images and np.ndim(made) > 2 and np.size(made) and name.startswith("random"):
+                return turned_images(constant(made, dtype))
             return running(made, dtype)
         kinds = dtype if isinstance(dtype, (list, tuple)) else [dtype] * len(made)
         return [running(m, d) for m, d in zip(made, kinds, strict=True)]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from kcore.extending import normalize_axes, normalize_axis
 
-from ..values import Value, first_shape, of, raw
+from ..values import Value, first_shape, held_as, of, raw
 from .elements import FLOATS
 from .sums import by_channels, by_product
 from .wrapping import reshaped
@@ -22,9 +22,13 @@ def _reducing(name):
             places = (0, *range(2, x.ndim))
             made = by_channels(x) if name == "sum" else getattr(of(x.first), name)(x.first, axis=places)
             return made.reshape((*(1,) * (x.ndim - 1), -1)) if keepdims else made
-        data = raw(x)
         if not axes:
-            return data
+            return raw(x)
+        if x.order is not None and (keepdims or len(axes) == x.ndim):  # weights
+            return _in_their_order(run, x, axes, keepdims)
+        if laid and len(axes) == x.ndim:  # in whichever order
+            x = Value(x.first, first_shape(x.shape), x.dtype)
+        data = raw(x)
         F = of(data)
         if name == "sum":
             made = by_product(F, data, x, axes)
@@ -42,6 +46,14 @@ def _reducing(name):
         return made
 
     return run
+
+
+def _in_their_order(reduce, x, axes, keepdims):
+    """A reduction of values whose axes are held in another order, in which what is left stays."""
+    held = Value(x.base, tuple(x.shape[i] for i in x.order), x.dtype)
+    made = reduce(held, tuple(x.order.index(a) for a in axes), keepdims)
+    kept = tuple(1 if i in axes else d for i, d in enumerate(x.shape))
+    return held_as(made, kept, x.dtype, x.order) if keepdims else made
 
 
 def _of_images(reduce, x, axes, keepdims):

@@ -116,10 +116,15 @@ def wrapped(
 
 
 def _folded(array: Any, dtype: str) -> Value:
-    """A constant; one that NumPy spread without copying stays that way, and so is known to be one number."""
+    """A constant; one number over and over is spread without copying, and so is known to be one number."""
     array = np.asarray(array)
     kind = "float32" if dtype == "bfloat16" else dtype
-    return Value(array if array.dtype == kind else array.astype(kind), array.shape, dtype)
+    array = array if array.dtype == kind else array.astype(kind)
+    if array.size > 1 and any(array.strides):
+        first = array.flat[0]
+        if array.flat[-1] == first and (array == first).all() and (first != 0 or not np.signbit(array).any()):
+            array = np.broadcast_to(first, array.shape)
+    return Value(array, array.shape, dtype)
 
 
 def reshaped(data: Any, shape: Sequence[int]) -> Any:
