@@ -127,7 +127,7 @@ def weight_gradient(factor: Any, dz: Any) -> Any:
 
 # the layer, inputs and all: for engines that have that as one operation -------------------------------------------
 def _layer_shapes(
-    inputs: Any, hidden: Any, carried: Any, kernel: Any, recurrent_kernel: Any, bias: Any
+    inputs: Any, hidden: Any, carried: Any, kernel: Any, recurrent_kernel: Any, bias: Any, mask: Any
 ) -> list[Any]:
     time, batch, _ = inputs.shape
     units = recurrent_kernel.shape[0]
@@ -142,14 +142,17 @@ def lstm_layer(
     kernel: Tensor,
     recurrent_kernel: Tensor,
     bias: Optional = None,
+    mask: Optional = None,
 ):
     """`lstm_sequence` on `inputs` (time, batch, features), which it projects itself.
 
     hidden, carried: the states before the first step (batch, units). kernel: (features, 4 * units). recurrent_kernel:
-    (units, 4 * units). bias: (4 * units,). Gives the outputs of every step (time, batch, units) and both states after
-    the last (batch, units).
+    (units, 4 * units). bias: (4 * units,). mask: (time, batch, 1), 0 where the states stay. Gives the
+    outputs of every step (time, batch, units) and both states after the last (batch, units).
     """
-    outputs, states, _ = lstm_sequence(_projected(inputs, kernel, bias), hidden, carried, recurrent_kernel)
+    outputs, states, _ = lstm_sequence(
+        _projected(inputs, kernel, bias), hidden, carried, recurrent_kernel, mask
+    )
     return [outputs, outputs[-1], states[-1]]
 
 
@@ -159,29 +162,29 @@ def _projected(inputs: Any, kernel: Any, bias: Any) -> Any:
 
 
 @lstm_layer.gradient
-def _(g, out, inputs, hidden, carried, kernel, recurrent_kernel, bias):
-    found = lstm_layer_gradient(*g, inputs, hidden, carried, kernel, recurrent_kernel, bias)
-    return (*found[:5], None if bias is None else found[5])
+def _(g, out, inputs, hidden, carried, kernel, recurrent_kernel, bias, mask):
+    found = lstm_layer_gradient(*g, inputs, hidden, carried, kernel, recurrent_kernel, bias, mask)
+    return (*found[:5], None if bias is None else found[5], None)
 
 
 def _gradient_shapes(g: Any, to_hidden: Any, to_carried: Any, *given: Any) -> list[Any]:
-    inputs, hidden, carried, kernel, recurrent_kernel, _ = given
+    inputs, hidden, carried, kernel, recurrent_kernel, *_ = given
     return [t.shape for t in (inputs, hidden, carried, kernel, recurrent_kernel)] + [kernel.shape[1:]]
 
 
 @composite(shape=_gradient_shapes, dtype=dtypes.promoted, level="recurrent")
 def lstm_layer_gradient(
     g: Tensor, to_hidden: Tensor, to_carried: Tensor, inputs: Tensor, hidden: Tensor, carried: Tensor, kernel: Tensor,
-    recurrent_kernel: Tensor, bias: Optional = None,
+    recurrent_kernel: Tensor, bias: Optional = None, mask: Optional = None,
 ):  # fmt: skip
     """What `lstm_layer` hands back of `g` (time, batch, units) and of what arrived at its last states (batch, units).
 
     Gives gradients for inputs, hidden, carried, kernel, recurrent_kernel and the bias, in their shapes.
     """
-    out = lstm_sequence(_projected(inputs, kernel, bias), hidden, carried, recurrent_kernel)
+    out = lstm_sequence(_projected(inputs, kernel, bias), hidden, carried, recurrent_kernel, mask)
     last = [concatenate([zeros_like(out[1][:-1]), expand_dims(t, 0)], 0) for t in (to_hidden, to_carried)]
     dz, d_hidden, d_carried, d_recurrent = _backwards(
-        (g + last[0], last[1], zeros_like(out[2])), out, hidden, carried, recurrent_kernel
+        (g + last[0], last[1], zeros_like(out[2])), out, hidden, carried, recurrent_kernel, mask
     )
     rows = [reshape(t, (-1, t.shape[-1])) for t in (inputs, dz)]
     d_kernel = matmul(transpose(rows[0]), rows[1])

@@ -190,10 +190,10 @@ class SimpleRNNCell(_GatedCell):
 
     def sequence(self, inputs, states, mask=None):
         masks = self._mask(0)
-        if mask is None and (masks is None or len(masks) == 1):
+        if masks is None or len(masks) == 1:
             inputs = inputs if masks is None else inputs * masks[0]
             outputs, last = operation("simple_rnn_layer")(
-                inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+                inputs, *states, self.kernel, self.recurrent_kernel, self.bias, mask
             )
             return outputs, [last]
         outputs = operation("simple_rnn_sequence")(
@@ -232,10 +232,10 @@ class GRUCell(_GatedCell):
 
     def sequence(self, inputs, states, mask=None):
         masks = self._mask(0)
-        if self.reset_after and mask is None and (masks is None or len(masks) == 1):
+        if self.reset_after and (masks is None or len(masks) == 1):
             inputs = inputs if masks is None else inputs * masks[0]
             outputs, last = operation("gru_layer")(
-                inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+                inputs, *states, self.kernel, self.recurrent_kernel, self.bias, mask
             )
             return outputs, [last]
         bias = self.bias[1] if self.reset_after and self.use_bias else None
@@ -294,14 +294,14 @@ class LSTMCell(_GatedCell):
 
     def sequence(self, inputs, states, mask=None):
         masks = self._mask(0)
-        if mask is not None or (masks is not None and len(masks) > 1):
+        if masks is not None and len(masks) > 1:
             outputs, carried, _ = operation("lstm_sequence")(
                 self._project_steps(inputs), *states, self.recurrent_kernel, mask
             )
             return outputs, [outputs[-1], carried[-1]]
         inputs = inputs if masks is None else inputs * masks[0]
         outputs, *last = operation("lstm_layer")(
-            inputs, *states, self.kernel, self.recurrent_kernel, self.bias
+            inputs, *states, self.kernel, self.recurrent_kernel, self.bias, mask
         )
         return outputs, last
 

@@ -1089,7 +1089,8 @@ def _ctc(d: Draw) -> list[Sample]:
 @_for("lstm_layer")
 def _lstm_layer(d: Draw) -> list[Sample]:
     first = [d(3, 2, 4), d(2, 2), d(2, 2), d(4, 8), d(2, 8), d(8)]
-    return [S(*first), S(d(1, 3, 2), d(3, 1), d(3, 1), d(2, 4), d(1, 4))]
+    masked = S(*first[:5], None, _steps_kept())
+    return [S(*first), S(d(1, 3, 2), d(3, 1), d(3, 1), d(2, 4), d(1, 4)), S(*first, _steps_kept()), masked]
 
 
 @_for("lstm_layer_gradient")
@@ -1097,6 +1098,7 @@ def _lstm_layer_gradient(d: Draw) -> list[Sample]:
     arrived, states = [d(3, 2, 2), d(2, 2), d(2, 2)], [d(2, 2), d(2, 2)]
     return [
         S(*arrived, d(3, 2, 4), *states, d(4, 8), d(2, 8), d(8)),
+        S(*arrived, d(3, 2, 4), *states, d(4, 8), d(2, 8), d(8), _steps_kept()),
         S(*arrived, d(3, 2, 1), *states, d(1, 8), d(2, 8)),
         S(d(1, 2, 2), d(2, 2), d(2, 2), d(1, 2, 1), *states, d(1, 8), d(2, 8)),
     ]
@@ -1116,25 +1118,28 @@ def _steps_kept() -> np.ndarray:
 @_for("gru_layer")
 def _gru_layer(d: Draw) -> list[Sample]:
     first = [d(3, 2, 4), d(2, 2), d(4, 6), d(2, 6)]
-    return [S(*first, d(2, 6)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 3), d(1, 3))]
+    masked = [S(*first, d(2, 6), _steps_kept()), S(*first, None, _steps_kept())]
+    return [S(*first, d(2, 6)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 3), d(1, 3)), *masked]
 
 
 @_for("gru_layer_gradient")
 def _gru_layer_gradient(d: Draw) -> list[Sample]:
     first = [d(3, 2, 2), d(2, 2), d(3, 2, 4), d(2, 2), d(4, 6), d(2, 6)]
-    return [S(*first, d(2, 6)), S(*first)]
+    masked = [S(*first, d(2, 6), _steps_kept()), S(*first, None, _steps_kept())]
+    return [S(*first, d(2, 6)), S(*first), *masked]
 
 
 @_for("simple_rnn_layer")
 def _simple_rnn_layer(d: Draw) -> list[Sample]:
     first = [d(3, 2, 4), d(2, 2), d(4, 2), d(2, 2)]
-    return [S(*first, d(2)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 1), d(1, 1))]
+    masked = S(*first, d(2), _steps_kept())
+    return [S(*first, d(2)), S(*first), S(d(1, 3, 2), d(3, 1), d(2, 1), d(1, 1)), masked]
 
 
 @_for("simple_rnn_layer_gradient")
 def _simple_rnn_layer_gradient(d: Draw) -> list[Sample]:
     first = [d(3, 2, 2), d(2, 2), d(3, 2, 4), d(2, 2), d(4, 2), d(2, 2)]
-    return [S(*first, d(2)), S(*first)]
+    return [S(*first, d(2)), S(*first), S(*first, d(2), _steps_kept())]
 
 
 @_for("gru_sequence")
