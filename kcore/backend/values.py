@@ -180,12 +180,8 @@ def eval(x: Any) -> np.ndarray:
 
 
 def get_value(x: Any) -> np.ndarray:
-    """The value of a variable (a copy)."""
-    if not isinstance(x, Variable):
-        raise SymbolicTensorError(
-            f"get_value() takes a variable; {x!r} was given. Use K.eval for other tensors."
-        )
-    return x.numpy()
+    """The value of a variable (a copy), or of another tensor that needs nothing fed, as in Keras 2."""
+    return evaluate(x)
 
 
 def batch_get_value(ops: Sequence[Any]) -> list[np.ndarray]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -23,6 +24,24 @@ from .nesting import to_list
 
 # set on a layer, these are not parts of it
 _UNTRACKED = {"_tracked", "_inbound_nodes", "_outbound_nodes", "_array_functions", "_entries"}
+
+
+def _shape_may_come_first(add_weight: Callable[..., Variable]) -> Callable[..., Variable]:
+    """`add_weight(shape, initializer, name=...)` of Keras 1, which Keras 2 read until 2.2, and `add_weight(shape, name)`."""
+
+    @functools.wraps(add_weight)
+    def reading_both(self: Any, *given: Any, **named: Any) -> Variable:
+        if not given or not isinstance(given[0], (tuple, list)):
+            return add_weight(self, *given, **named)
+        for value, argument in zip(
+            given, ("shape", "initializer" if "name" in named else "name"), strict=False
+        ):
+            named.setdefault(argument, value)
+        if len(given) > 2:
+            raise TypeError("add_weight(shape, ...) takes two positional arguments at most: name the others.")
+        return add_weight(self, **named)
+
+    return reading_both
 
 
 class Owner:
@@ -103,6 +122,7 @@ class Owner:
         """Trainable weights first."""
         return [*self.trainable_weights, *self.non_trainable_weights]
 
+    @_shape_may_come_first
     def add_weight(
         self,
         name: Any = None,
@@ -119,8 +139,6 @@ class Owner:
         It is kept in `dtype`, by default the policy's variable type. Within `call` a floating one is read in the
         compute type, unless `autocast` is False.
         """
-        if isinstance(name, (tuple, list)):  # add_weight(shape, ...), as tf.keras users write it
-            name, shape = shape if isinstance(shape, str) else None, name
         shape = () if shape is None else tuple(shape)
         dtype = canonical(dtype) if dtype is not None else self.variable_dtype
         if isinstance(initializer, (int, float)):

@@ -101,7 +101,6 @@ def test_symbolic_data_for_a_model(mistake):
         ("'speed' is fed the symbolic tensor.*give an array", lambda t: K.function([t], [t])([t])),
         (r"set_value\(\) takes a variable.*K\.variable", lambda t: K.set_value(t, ARRAY)),
         (r"set_value\(\) takes a variable", lambda t: K.batch_set_value([(t, ARRAY)])),
-        (r"get_value\(\) takes a variable.*K\.eval", lambda t: K.get_value(t)),
         ("only a variable can be updated.*K.variable", lambda t: K.update(t, ARRAY)),
         ("only a variable can be updated", lambda t: K.update(ARRAY, t)),
         ("only a variable can be updated", lambda t: K.function([t], [t], updates=[(t, t)])),
@@ -113,6 +112,10 @@ def test_symbolic_data_for_a_model(mistake):
 )
 def test_an_array_where_a_symbolic_tensor_is_due_and_the_reverse(words, mistake):
     check(SymbolicTensorError, words, lambda: mistake(speed()))
+
+
+def test_a_value_that_waits_for_data():
+    check(GraphError, "'speed'.*Feed it", lambda: K.get_value(speed() * 2))
 
 
 def test_arrays_in_a_model():

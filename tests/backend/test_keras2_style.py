@@ -515,3 +515,10 @@ def test_the_names_of_keras_2_are_where_they_were():
     model.add(Flatten())
     assert model.output_shape == (None, 3) and isinstance(model, models.Model)
     assert (model.predict(X) >= 0).all()
+
+
+def test_get_value_of_what_needs_nothing_fed():
+    np.testing.assert_array_equal(K.get_value(K.constant([1.0, 2.0]) * 2), [2.0, 4.0])
+    decoded, _ = K.ctc_decode(np.eye(4, dtype="float32")[None, [1, 1, 3, 2]], [4])
+    np.testing.assert_array_equal(K.get_value(decoded[0]), [[1, 2]])
+    assert [v.tolist() for v in K.batch_get_value([K.variable(1.0), K.constant(2.0)])] == [1.0, 2.0]

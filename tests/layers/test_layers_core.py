@@ -290,3 +290,20 @@ def test_a_call_in_names():
         "outbound_layer": "shared", "inbound_layers": ["shared"], "node_indices": [0], "tensor_indices": [0]
     }  # fmt: skip
     assert isinstance(layers.DepthwiseConv2D(2), layers.Conv2D)  # as in Keras 2
+
+
+def test_the_shape_of_a_weight_may_come_first():
+    class Scale(layers.Layer):
+        def build(self, input_shape):
+            self.a = self.add_weight((input_shape[-1],), "ones", name="a")
+            self.b = self.add_weight((2,), "b", initializer="zeros")
+            self.c = self.add_weight("c", (3,), initializer="ones")
+            with pytest.raises(TypeError, match="two positional arguments"):
+                self.add_weight((2,), "d", "float32")
+
+    layer = Scale(name="scale")
+    layer.build((None, 4))
+    assert [(w.name, w.shape) for w in layer.weights] == [
+        ("scale/a:0", (4,)), ("scale/b:0", (2,)), ("scale/c:0", (3,)),
+    ]  # fmt: skip
+    np.testing.assert_array_equal(layer.a.numpy(), np.ones(4))
