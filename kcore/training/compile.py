@@ -16,7 +16,7 @@ from ..backend.tensor import Placeholder, is_symbolic
 from ..backend.variables import as_update
 from ..dtypes import at_least_float32
 from ..errors import ArgumentError, ShapeError, UnknownName, nearest
-from ..shapes import Shape
+from ..shapes import Shape, describe
 
 SAME_SHAPE = (
     "mean_squared_error",
@@ -294,9 +294,15 @@ def _fitting(identifier: str, head: Head) -> str:
 
 
 def measure(name: str, metric: Any, *arguments: Any, **keywords: Any) -> Measure:
-    """A metric put into the graph; its result is the one after this batch."""
+    """A metric put into the graph; its result is the one after this batch. Raises ShapeError unless that is a number."""
     updates = [as_update(u) for u in metric.update_state(*arguments, **keywords)]
-    return Measure(name, metric, updates, metric.result_after(updates))
+    result = metric.result_after(updates)
+    if result.shape:
+        raise ShapeError(
+            f"the metric {name!r} gives numbers of shape {describe(result.shape)}; what is reported of a step is one "
+            "number. Use a metric for each of them, such as one for each threshold."
+        )
+    return Measure(name, metric, updates, result)
 
 
 def head_measure(name: str, identifier: Any, head: Head, weighted: bool) -> Measure:

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from kcore import models
+from kcore import metrics, models
 from kcore.errors import ArgumentError, DataError, NotCompiled, ShapeError, UnknownName
 from kcore.layers import Dense, Input, SimpleRNN
 
@@ -93,6 +93,11 @@ def test_wrong_numbers_of_losses_and_metrics():
         two(loss_weights=[1, 2, 3])
     with raises(ArgumentError, "no loss to minimise"):
         models.Sequential([Dense(2, input_shape=(3,))]).compile("sgd")
+
+
+def test_a_metric_of_several_numbers():
+    with raises(ShapeError, r"the metric 'recall' gives numbers of shape \(2,\).*one for each threshold"):
+        one(metrics=[metrics.Recall(thresholds=[0.3, 0.5], name="recall")])
 
 
 def test_target_that_does_not_fit_the_loss():
