@@ -56,6 +56,10 @@ class NotBuilt(ShapeError, RuntimeError):
     """A layer or a model is asked about weights before it knows its input's shape."""
 
 
+class NeverCalled(KcoreError, RuntimeError, AttributeError):
+    """A layer is asked for its input or output before it was called on anything."""
+
+
 class NotCompiled(KcoreError, RuntimeError):
     """A model is used for training or evaluation before `compile()`."""
 

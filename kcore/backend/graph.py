@@ -34,6 +34,17 @@ def nodes_between(outputs: Iterable[SymbolicTensor], stop: Iterable[SymbolicTens
     return [seen[i] for i in sorted(seen)]
 
 
+def tensors_between(
+    outputs: Sequence[SymbolicTensor], inputs: Sequence[SymbolicTensor]
+) -> set[SymbolicTensor]:
+    """`inputs`, `outputs` and every tensor on the way from the ones to the others, and what is read beside it."""
+    found: set[SymbolicTensor] = {*inputs, *outputs}
+    for node in nodes_between(outputs, inputs):
+        found.update(node.outputs)
+        found.update(inputs_of(node))
+    return found
+
+
 def leaves_of(outputs: Iterable[SymbolicTensor]) -> list[SymbolicTensor]:
     """Placeholders, variables and constants that `outputs` depend on, each once."""
     found = {t: None for t in outputs if t.node is None}

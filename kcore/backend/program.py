@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import GraphError, Unsupported
+from ..kernel.capabilities import check_types
 from ..kernel.flat import FlatProgram, Instruction, TensorSpec
 from .declare import as_tensor
 from .gradients import GRADIENTS, connected, expand_gradients
@@ -179,12 +180,21 @@ class _Flattener:
         self._visit(wanted)
         slots = [self.slots[t] for t in wanted]
         n = len(program.outputs)
+        instructions = self._live(slots)
+        used = {
+            *inputs,
+            *slots,
+            *self.constants,
+            *self.variables,
+            *(o for i in instructions for o in i.outputs),
+        }
+        check_types(self.engine, (self.specs[s].dtype for s in used), program.name)
         return FlatProgram(
             specs=tuple(self.specs),
             inputs=inputs,
             constants=self.constants,
             variables=self.variables,
-            instructions=self._live(slots),
+            instructions=instructions,
             outputs=tuple(slots[:n]),
             updates=tuple((u.variable, s) for u, s in zip(program.updates, slots[n:], strict=True)),
             name=program.name,

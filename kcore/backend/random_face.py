@@ -10,7 +10,7 @@ from ..dtypes import canonical
 from ..kernel.config import settings
 from .declare import operation, read_dtype
 from .random_state import draw_seed, make_key
-from .values import known_sizes
+from .values import known_sizes, told_name
 from .variables import Variable
 
 
@@ -69,7 +69,7 @@ def random_uniform_variable(
 ) -> Variable:
     """A variable of `shape`, uniform in [low, high)."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
-    return Variable(state.uniform(low, high, known_sizes("a variable", shape)), _type(dtype), name)
+    return Variable(state.uniform(low, high, known_sizes("a variable", shape)), _type(dtype), told_name(name))
 
 
 def random_normal_variable(
@@ -77,4 +77,6 @@ def random_normal_variable(
 ) -> Variable:
     """A variable of `shape`, normal with mean `mean` and standard deviation `scale`."""
     state = np.random.RandomState(draw_seed() if seed is None else seed)
-    return Variable(state.normal(mean, scale, known_sizes("a variable", shape)), _type(dtype), name)
+    return Variable(
+        state.normal(mean, scale, known_sizes("a variable", shape)), _type(dtype), told_name(name)
+    )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import threading
 from collections import defaultdict
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
 
@@ -21,6 +22,7 @@ from .tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
 from .variables import Variable
 
 _uids: defaultdict[str, int] = defaultdict(int)
+_names: defaultdict[str, int] = defaultdict(int)  # how many tensors without a name there are, by kind
 _uid_lock = threading.Lock()
 _scope: ContextVar[str] = ContextVar("kcore_name_scope", default="")
 _to_clear: list[Callable[[], None]] = []
@@ -47,18 +49,28 @@ class name_scope:
         _scope.reset(self._tokens.pop())
 
 
-def _named(name: str | None) -> str | None:
-    return None if name is None else f"{_scope.get()}{name}"
+def told_name(name: str | None, kind: str = "Variable") -> str:
+    """As users of Keras 2 know names: scope/name:0; without a name Variable:0, Variable_1:0 and so on.
+
+    A name given twice stays as it was given, so that an error says what its reader wrote.
+    """
+    if name is not None:
+        return f"{_scope.get()}{name}:0"
+    wanted = f"{_scope.get()}{kind}"
+    with _uid_lock:
+        count = _names[wanted]
+        _names[wanted] += 1
+    return f"{wanted}_{count}:0" if count else f"{wanted}:0"
 
 
 def variable(value: Any, dtype: Any = None, name: str | None = None, constraint: Any = None) -> Any:
     """A variable that starts as `value`; dtype floatx unless given. Of SciPy's sparse matrix: a sparse tensor, whose
     values are a variable and whose places stay."""
     if hasattr(value, "tocoo"):
-        return sparse_variable(value, _dtype(dtype), _named(name), constraint)
+        return sparse_variable(value, _dtype(dtype), told_name(name), constraint)
     if isinstance(value, SymbolicTensor):
         value = evaluate(value)
-    return Variable(value, _dtype(dtype), _named(name), constraint=constraint)
+    return Variable(value, _dtype(dtype), told_name(name), constraint=constraint)
 
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Constant:
@@ -67,7 +79,7 @@ def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None 
     if shape is not None:
         shape = known_sizes("constant", shape)
         array = np.full(shape, array) if array.ndim == 0 else np.broadcast_to(array, shape)
-    return Constant(array, _dtype(dtype), _named(name))
+    return Constant(array, _dtype(dtype), told_name(name, "Const"))
 
 
 def placeholder(
@@ -84,8 +96,8 @@ def placeholder(
         shape = (None,) * ndim
     sizes = as_shape(shape) if shape != () else ()
     if sparse:
-        return sparse_placeholder(sizes, _dtype(dtype), _named(name))
-    return Placeholder(sizes, _dtype(dtype), _named(name))
+        return sparse_placeholder(sizes, _dtype(dtype), told_name(name, "Placeholder"))
+    return Placeholder(sizes, _dtype(dtype), told_name(name, "Placeholder"))
 
 
 def known_sizes(what: str, shape: Any) -> tuple[int, ...]:
@@ -115,14 +127,14 @@ def _filled(value: int, shape: Any, dtype: Any, name: str | None) -> Any:
     if symbolic:
         return operation("broadcast_to")(as_tensor(value, dtype), shape)
     return Variable(
-        np.full(known_sizes("zeros or ones", shape), value, numpy_dtype(dtype)), dtype, _named(name)
+        np.full(known_sizes("zeros or ones", shape), value, numpy_dtype(dtype)), dtype, told_name(name)
     )
 
 
 def eye(size: Any, dtype: Any = None, name: str | None = None) -> Variable:
     """A variable holding the identity matrix of `size` (a number, or a pair)."""
     n, m = known_sizes("eye", size if isinstance(size, (tuple, list)) else (size, size))
-    return Variable(np.eye(n, m), _dtype(dtype), _named(name))
+    return Variable(np.eye(n, m), _dtype(dtype), told_name(name))
 
 
 def int_shape(x: Any) -> Shape | None:
@@ -224,6 +236,19 @@ def get_uid(prefix: str = "") -> int:
         return _uids[prefix]
 
 
+@contextmanager
+def keeping_uids() -> Iterator[None]:
+    """What is named within does not count."""
+    with _uid_lock:
+        kept = dict(_uids)
+    try:
+        yield
+    finally:
+        with _uid_lock:
+            _uids.clear()
+            _uids.update(kept)
+
+
 def reset_uids() -> None:
     """`get_uid` counts from 1 again, for every prefix."""
     with _uid_lock:
@@ -236,6 +261,8 @@ def clear_session() -> None:
     Graphs, functions and models need no clearing: what nobody holds is freed, whether or not this is called.
     """
     reset_uids()
+    with _uid_lock:
+        _names.clear()
     forget_prepared()
     for forget in _to_clear:
         forget()

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from .. import dtypes
-from ..errors import ShapeError, SymbolicTensorError
+from ..errors import ArgumentError, ShapeError, SymbolicTensorError
 from ..kernel.context import current_device
 from ..kernel.context import engine as engine_named
 from ..shapes import describe
@@ -209,4 +209,10 @@ def listen_to_assignments(listener: Any) -> None:
 
 def as_update(item: Any) -> Update:
     """An Update from what Keras 2 code puts into a list of updates: an Update or a pair."""
-    return item if isinstance(item, Update) else Update(*item)
+    if isinstance(item, Update):
+        return item
+    if not isinstance(item, (tuple, list)) or len(item) != 2:
+        raise ArgumentError(
+            f"an update is a pair (variable, new value), or what K.update and its like give; {item!r} was given."
+        )
+    return Update(*item)

@@ -245,6 +245,11 @@ class Layer(Owner, Typed, InGraph):
         arrays = [
             x if hasattr(x, "shape") and hasattr(x, "dtype") else np.asarray(x) for x in to_list(inputs)
         ]
+        for array, x in zip(arrays, to_list(inputs), strict=True):
+            if isinstance(array, np.ndarray) and array.dtype.kind in "OSU":
+                raise ArgumentError(
+                    f"{self._told()}: called on {type(x).__name__}; a tensor or an array of numbers is needed."
+                )
         key = (
             several,
             repr(sorted(kwargs.items())),
@@ -285,7 +290,7 @@ class Layer(Owner, Typed, InGraph):
     # configuration ------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""
-        config: dict[str, Any] = {"name": self.name, "trainable": self._trainable}
+        config: dict[str, Any] = {"name": self.name, "trainable": self.trainable}
         if hasattr(self, "batch_input_shape"):
             config["batch_input_shape"] = self.batch_input_shape
         config["dtype"] = policy.serialize(self._policy)

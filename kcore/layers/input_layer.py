@@ -41,7 +41,7 @@ class InputLayer(Layer):
         tensor = input_tensor
         if tensor is None:
             # where `sparse`, the rows of a batch are laid out when they are due
-            tensor = Placeholder(self.batch_input_shape, self.dtype, name=name, sparse=sparse)
+            tensor = Placeholder(self.batch_input_shape, self.dtype, name=f"{name}:0", sparse=sparse)
         self.is_placeholder = isinstance(tensor, Placeholder)
         tensor._keras_history = (self, 0, 0)
         tensor._keras_shape, tensor._keras_mask = tensor.shape, None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from .. import backend as K
+from ..errors import NeverCalled
 from .nesting import unpack
 
 
@@ -50,7 +51,7 @@ class InGraph:
 
     def _at(self, index: int, what: str, attribute: str) -> Any:
         if not self._inbound_nodes:
-            raise AttributeError(
+            raise NeverCalled(
                 f"{self._told()} was never called, so it has no {what}. Call it on a tensor first."
             )
         if not -len(self._inbound_nodes) <= index < len(self._inbound_nodes):

@@ -12,6 +12,7 @@ import numpy as np
 from .. import backend as K
 from .. import constraints, initializers, regularizers
 from ..backend.declare import reading_as
+from ..backend.graph import tensors_between
 from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor, numpy_dtype
 from ..backend.variables import Update, Variable, as_update
@@ -58,6 +59,7 @@ class Owner:
     _non_trainable_weights: list[Variable]
     _entries: dict[str, list[tuple[Any, list[Any] | None]]]
     _metrics: list[Any]
+    _inbound_nodes: list[Any]
 
     def _told(self) -> str:
         raise NotImplementedError
@@ -198,7 +200,7 @@ class Owner:
 
     def add_update(self, updates: Any, inputs: Any = None) -> None:
         """Adds updates to be written in each training step; pairs (variable, value) or Updates."""
-        if isinstance(updates, (Update, tuple)):
+        if updates is not None and not isinstance(updates, list):
             updates = [updates]
         self._note("updates", [as_update(u) for u in updates or []], inputs)
 
@@ -226,14 +228,26 @@ class Owner:
             return []
         found = list(self._entries[kind])
         for layer in self._sublayers:
-            found.extend(layer._all_entries(kind))
+            found.extend(layer._entries_beyond_its_graph(kind))
+        return found
+
+    def _entries_beyond_its_graph(self, kind: str) -> list[tuple[Any, list[Any] | None]]:
+        """What counts where it is part of another layer; a model leaves out what hangs on inputs of its own."""
+        return self._all_entries(kind)
+
+    def _computed_in_calls_on(self, inputs: set[Any]) -> set[Any]:
+        """`inputs` and what this layer's calls on them compute, as far as it enters the outputs."""
+        found = set(inputs)
+        for node in self._inbound_nodes if self._sublayers else ():
+            if not inputs.isdisjoint(node.input_tensors):
+                found.update(tensors_between(node.output_tensors, node.input_tensors))
         return found
 
     def _relevant(self, kind: str, inputs: Any) -> list[Any]:
-        wanted = None if inputs is None else set(to_list(inputs))
         entries = self._all_entries(kind)
-        if wanted is None:
+        if inputs is None:
             return [_made(item) for item, on in entries if on is None]
+        wanted = self._computed_in_calls_on(set(to_list(inputs)))
         return [_made(item) for item, on in entries if on is not None and any(t in wanted for t in on)]
 
     @property
@@ -249,9 +263,11 @@ class Owner:
         return [*self._metrics, *(m for s in self._sublayers for m in s.metrics)]
 
     def get_losses_for(self, inputs: Any) -> list[Any]:
+        """Penalties that come up in calls on `inputs`, in layers within too; for None, those that hang on no input."""
         return self._relevant("losses", inputs)
 
     def get_updates_for(self, inputs: Any) -> list[Any]:
+        """Updates that come up in calls on `inputs`, in layers within too; for None, those that hang on no input."""
         return self._relevant("updates", inputs)
 
 

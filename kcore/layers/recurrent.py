@@ -271,7 +271,7 @@ class RNN(Layer):
         if self._states is None:
             kind = getattr(self.cell, "compute_dtype", self.compute_dtype)
             self._states = [
-                K.variable(np.zeros(s), dtype=kind, name=f"{self.name}/state_{i}:0")
+                K.variable(np.zeros(s), dtype=kind, name=f"{self.name}/state_{i}")
                 for i, s in enumerate(shapes)
             ]
         values = [np.zeros(s) for s in shapes] if states is None else to_list(states)

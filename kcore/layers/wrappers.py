@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import backend as K
 from .. import objects
 from ..backend.tensor import SymbolicTensor
+from ..backend.values import keeping_uids
 from ..errors import ArgumentError, ShapeError
 from .base import Layer
 from .folding import samples_as_steps, steps_as_samples
@@ -26,11 +27,12 @@ class Wrapper(Layer):
 
     @property
     def trainable(self):
-        return self._trainable
+        """That of the layer within."""
+        layer = self.__dict__.get("layer")
+        return self._trainable if layer is None else layer.trainable
 
     @trainable.setter
     def trainable(self, value):
-        """Holds for the layer within too, as in Keras 2."""
         self._trainable = value
         for layer in self._sublayers:
             layer.trainable = value
@@ -159,7 +161,8 @@ class Bidirectional(Wrapper):
         config = layer.get_config()
         super().__init__(layer, **kwargs)
         self._tracked.remove(layer)  # it stands for the two that are made from it
-        self.forward_layer = _copied(layer, {**config, "name": f"forward_{layer.name}"})
+        with keeping_uids():  # Keras 2 counts no further cell for it
+            self.forward_layer = _copied(layer, {**config, "name": f"forward_{layer.name}"})
         backward = {**config, "name": f"backward_{layer.name}", "go_backwards": not config["go_backwards"]}
         self.backward_layer = _copied(layer, backward)
         self.merge_mode = merge_mode
@@ -172,6 +175,17 @@ class Bidirectional(Wrapper):
         self.supports_masking = True
         self.input_spec = layer.input_spec
         self._num_constants = None
+
+    @property
+    def trainable(self):
+        """Its own: what is set holds for both layers, but each can be set apart later."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value):
+        self._trainable = value
+        for layer in self._sublayers:
+            layer.trainable = value
 
     @property
     def _both(self):

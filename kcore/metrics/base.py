@@ -148,7 +148,7 @@ class Metric(Layer):
         dtype = self.dtype if dtype is None else dtype
         shape = tuple(shape)
         value = np.zeros(shape) if initializer is None else initializers.get(initializer)(shape, dtype=dtype)
-        weight = K.variable(value, dtype=dtype, name=f"{name}:0")
+        weight = K.variable(value, dtype=dtype, name=name)
         weight.trainable = False
         self._weights.append(weight)
         return weight

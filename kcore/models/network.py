@@ -12,11 +12,12 @@ import numpy as np
 from .. import backend as K
 from .. import dtypes, objects
 from ..backend.declare import cast_to
-from ..backend.graph import inputs_of, nodes_between
+from ..backend.graph import tensors_between
 from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor
 from ..backend.variables import Update, Variable
 from ..errors import ArgumentError, DataError, GraphError, ShapeError, UnknownName, nearest
+from ..kernel.capabilities import check_types
 from ..kernel.context import current_device, current_engine_name, engine
 from ..kernel.registry import backends
 from ..layers.base import Layer
@@ -89,6 +90,7 @@ class Network(Layer):
     def to_backend(self, name: str) -> Any:
         """The same model, moved to another engine with its weights and optimizer state."""
         there = engine(name).devices()
+        self._check_types(name)
         self._device = self._device if self._device in there else None
         for weight in self._movable():
             weight.release()
@@ -133,6 +135,7 @@ class Network(Layer):
         self._input_layers = [x._keras_history[0] for x in self.inputs]
         self._output_layers = [x._keras_history[0] for x in self.outputs]
         _check_names(self.name, self._layers)
+        self._check_types(self._backend)
         self.built = True
         self.supports_masking = True
         masks = [getattr(x, "_keras_mask", None) for x in self.outputs]
@@ -169,6 +172,13 @@ class Network(Layer):
         raise UnknownName(
             f"model {self.name!r} has no layer {name!r}.{nearest(name, [la.name for la in self.layers])}"
         )
+
+    def _check_types(self, backend: str) -> None:
+        """Raises Unsupported for a layer in a type that the engine has not."""
+        for layer in self._layers:
+            kinds = {layer.compute_dtype, layer.variable_dtype} - {"float32"}
+            if any(map(dtypes.is_float, kinds)):
+                check_types(engine(backend), kinds, f"{type(layer).__name__} {layer.name!r}")
 
     # calling ------------------------------------------------------------------------------------------------
     def __call__(self, inputs: Any, **kwargs: Any) -> Any:
@@ -268,11 +278,12 @@ class Network(Layer):
 
     # losses and updates that belong to this graph -------------------------------------------------------------
     def _reachable(self) -> set[SymbolicTensor]:
-        found: set[SymbolicTensor] = {*self.inputs, *self.outputs}
-        for node in nodes_between(self.outputs, self.inputs):
-            found.update(node.outputs)
-            found.update(inputs_of(node))
-        return found
+        return tensors_between(self.outputs, self.inputs)
+
+    def _entries_beyond_its_graph(self, kind: str) -> list[Any]:
+        entries = self._all_entries(kind)
+        own = self._reachable() if self._is_graph and any(on for _, on in entries) else set()
+        return [(item, on) for item, on in entries if not on or any(t not in own for t in on)]
 
     def _mine(self, kind: str) -> list[Any]:
         reachable = self._reachable() if self.outputs else None
@@ -482,7 +493,7 @@ def _walk(name: str, inputs: list[Any], outputs: list[Any]) -> tuple[list[Node],
                 continue
             if isinstance(node.outbound_layer, InputLayer):
                 raise GraphError(
-                    f"model {name!r}: output {output.name!r} depends on {tensor.name!r}, which is not among its "
+                    f"model {name!r}: output {output.name!r} depends on {node.outbound_layer.name!r}, which is not among its "
                     "inputs. Add it to inputs=[...]."
                 )
             for x in reversed(node.input_tensors):

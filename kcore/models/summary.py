@@ -45,7 +45,8 @@ def _is_chain(model: Any, nodes: dict[int, list[Any]]) -> bool:
         return True
     calls = [n for of_layer in nodes.values() for n in of_layer]
     before = [id(la) for n in calls for la in n.inbound_layers]
-    return len(before) == len(set(before)) == len(calls) - 1 and all(len(v) == 1 for v in nodes.values())
+    one_each = all(len(n.inbound_layers) <= 1 for n in calls) and all(len(v) == 1 for v in nodes.values())
+    return one_each and len(before) == len(set(before)) == len(calls) - 1
 
 
 def _count(weights: Any) -> int:

@@ -13,8 +13,8 @@ class _Moments(SlotOptimizer):
 
     def __init__(self, learning_rate, beta_1, beta_2, **kwargs):
         super().__init__(kwargs.pop("lr", learning_rate), **kwargs)
-        self.beta_1 = K.variable(beta_1, number_dtype(), name="beta_1")
-        self.beta_2 = K.variable(beta_2, number_dtype(), name="beta_2")
+        self.beta_1 = K.variable(beta_1, number_dtype(), name=self._told("beta_1"))
+        self.beta_2 = K.variable(beta_2, number_dtype(), name=self._told("beta_2"))
 
     def _time(self):
         """The number of the step to come, from 1."""
@@ -91,7 +91,7 @@ class Nadam(_Moments):
     def __init__(self, learning_rate=0.002, beta_1=0.9, beta_2=0.999, **kwargs):
         self.schedule_decay = kwargs.pop("schedule_decay", 0.004)
         super().__init__(learning_rate, beta_1, beta_2, **kwargs)
-        self.m_schedule = K.variable(1.0, number_dtype(), name="m_schedule")
+        self.m_schedule = K.variable(1.0, number_dtype(), name=self._told("m_schedule"))
         self.m_schedule.trainable = False
 
     def own_variables(self):

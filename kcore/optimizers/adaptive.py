@@ -27,7 +27,7 @@ class RMSprop(_ByRoot):
 
     def __init__(self, learning_rate=0.001, rho=0.9, **kwargs):
         super().__init__(kwargs.pop("lr", learning_rate), **kwargs)
-        self.rho = K.variable(rho, number_dtype(), name="rho")
+        self.rho = K.variable(rho, number_dtype(), name=self._told("rho"))
 
     def step(self, param, gradient, accumulator, rate):
         if self.epsilon_inside:

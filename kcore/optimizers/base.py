@@ -74,10 +74,16 @@ class Optimizer:
             K.set_value(held, value)
         else:
             self._learning_rate = (
-                K.variable(value, number_dtype(), name="learning_rate") if number else rate_from(value)
+                K.variable(value, number_dtype(), name=self._told("learning_rate"))
+                if number
+                else rate_from(value)
             )
 
     lr = learning_rate
+
+    def _told(self, name):
+        """What its variable `name` is called."""
+        return f"{type(self).__name__}/{name}"
 
     def current_rate(self):
         """The learning rate of the step to come, symbolic: schedule and `decay` taken into account."""
@@ -240,11 +246,11 @@ class SlotOptimizer(Optimizer):
 
     def __init__(self, learning_rate, decay=0.0, epsilon=None, **kwargs):
         super().__init__(**kwargs)
-        self.iterations = K.variable(0, dtype="int64", name="iterations")
+        self.iterations = K.variable(0, dtype="int64", name=self._told("iterations"))
         self.iterations.trainable = False
         self.learning_rate = learning_rate
         self.initial_decay = decay
-        self.decay = K.variable(decay, number_dtype(), name="decay")
+        self.decay = K.variable(decay, number_dtype(), name=self._told("decay"))
         self.epsilon = K.epsilon() if epsilon is None else epsilon
 
     def numbers(self):
@@ -268,7 +274,9 @@ class SlotOptimizer(Optimizer):
         numbers = self.numbers()
         held = [
             [
-                variable_beside(p, np.full(self.slot_shape(s, p), self.slot_start(s)), f"{s}_{i}")
+                variable_beside(
+                    p, np.full(self.slot_shape(s, p), self.slot_start(s)), f"training/{self._told(s)}_{i}"
+                )
                 for i, p in enumerate(params)
             ]
             for s in self.slots

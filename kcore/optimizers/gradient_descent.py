@@ -16,7 +16,7 @@ class SGD(SlotOptimizer):
         if "epsilon" in kwargs:
             raise ArgumentError("SGD has no argument 'epsilon'.")
         super().__init__(kwargs.pop("lr", learning_rate), **kwargs)
-        self.momentum = K.variable(momentum, number_dtype(), name="momentum")
+        self.momentum = K.variable(momentum, number_dtype(), name=self._told("momentum"))
         self.nesterov = nesterov
 
     def step(self, param, gradient, moment, rate):

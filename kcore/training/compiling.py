@@ -158,7 +158,7 @@ class Compiling(GraphFace, CustomSteps):
         outputs = self(inputs)
         listed = list(outputs) if isinstance(outputs, (list, tuple)) else [outputs]
         self.inputs, self.outputs = list(structure), listed
-        self.input_names = [t.name for t in structure]
+        self.input_names = [t.name.removesuffix(":0") for t in structure]
         self.output_names = [f"output_{i + 1}" for i in range(len(listed))]
         self.built = True
 

@@ -71,7 +71,7 @@ def _total(tensor: Any) -> Any:
 
 def watched_in(model: Any, fed: Sequence[Any], compiled: Any) -> list[tuple[str, Any, Any]]:
     """Data, outputs of layers in the order in which they were called, losses."""
-    found = [(f"input {t.name!r}", None, t) for t in fed[: len(model.inputs)]]
+    found = [(f"input {t.name.removesuffix(':0')!r}", None, t) for t in fed[: len(model.inputs)]]
     reached = {t for node in nodes_between([compiled.total_loss, *model.outputs]) for t in node.outputs}
     called = [
         (tensor.id, f"the output of layer {layer.name!r}", layer, tensor)

@@ -34,21 +34,21 @@ def check(error, words, mistake):
 @pytest.mark.parametrize(
     "words, mistake",
     [
-        ("'speed'.*holds no numbers.*K.eval / K.function", lambda t: np.asarray(t)),
-        ("'speed'.*holds no numbers", lambda t: np.asarray([t, t])),
-        ("'speed'.*holds no numbers", lambda t: np.sin(t)),
-        ("'speed'.*holds no numbers", lambda t: np.concatenate([t, t])),
+        ("'speed:0'.*holds no numbers.*K.eval / K.function", lambda t: np.asarray(t)),
+        ("'speed:0'.*holds no numbers", lambda t: np.asarray([t, t])),
+        ("'speed:0'.*holds no numbers", lambda t: np.sin(t)),
+        ("'speed:0'.*holds no numbers", lambda t: np.concatenate([t, t])),
         ("holds no numbers", lambda t: ARRAY.__setitem__(0, t[0])),
-        ("'speed'.*no truth value.*K.switch", lambda t: bool(t)),
+        ("'speed:0'.*no truth value.*K.switch", lambda t: bool(t)),
         ("no truth value.*K.switch.*to get a number", lambda t: 1 if t > 0 else 0),
         ("no truth value", lambda t: t and t),
         ("no truth value", lambda t: max(t, t * 2)),
-        ("'speed'.*holds no number yet.*K.eval / K.function", lambda t: float(t)),
-        ("'speed'.*holds no number yet", lambda t: int(t)),
-        ("'speed'.*holds no number yet", lambda t: math.sqrt(t)),
-        ("'speed'.*holds no number yet", lambda t: range(t)),
-        ("'speed'.*cannot be written as '.2f'", lambda t: f"{t:.2f}"),
-        ("'speed'.*cannot be set.*K.switch", lambda t: t.__setitem__(0, 1.0)),
+        ("'speed:0'.*holds no number yet.*K.eval / K.function", lambda t: float(t)),
+        ("'speed:0'.*holds no number yet", lambda t: int(t)),
+        ("'speed:0'.*holds no number yet", lambda t: math.sqrt(t)),
+        ("'speed:0'.*holds no number yet", lambda t: range(t)),
+        ("'speed:0'.*cannot be written as '.2f'", lambda t: f"{t:.2f}"),
+        ("'speed:0'.*cannot be set.*K.switch", lambda t: t.__setitem__(0, 1.0)),
     ],
 )
 def test_a_symbolic_tensor_used_as_an_array(words, mistake):
@@ -58,10 +58,10 @@ def test_a_symbolic_tensor_used_as_an_array(words, mistake):
 
 def test_going_through_a_tensor():
     check(
-        SymbolicTensorError, r"'speed'.*first dimension is not known.*K\.map_fn", lambda: list(open_speed())
+        SymbolicTensorError, r"'speed:0'.*first dimension is not known.*K\.map_fn", lambda: list(open_speed())
     )
     check(SymbolicTensorError, "has no dimension", lambda: list(K.placeholder(())))
-    check(SymbolicTensorError, r"'speed'.*no known length.*K\.shape", lambda: len(open_speed()))
+    check(SymbolicTensorError, r"'speed:0'.*no known length.*K\.shape", lambda: len(open_speed()))
     first, second = speed()  # where the size is known there is nothing to go wrong
     assert K.int_shape(first) == K.int_shape(second) == (3,)
     assert len(speed()) == 2
@@ -69,9 +69,9 @@ def test_going_through_a_tensor():
 
 def test_a_variable_says_how_to_get_its_value():
     w = K.variable(ARRAY, name="w")
-    check(SymbolicTensorError, r"'w'.*K\.get_value", lambda: np.asarray(w))
-    check(SymbolicTensorError, r"'w'.*K\.get_value", lambda: float(w))
-    check(SymbolicTensorError, r"'w'.*K\.get_value", lambda: bool(w))
+    check(SymbolicTensorError, r"'w:0'.*K\.get_value", lambda: np.asarray(w))
+    check(SymbolicTensorError, r"'w:0'.*K\.get_value", lambda: float(w))
+    check(SymbolicTensorError, r"'w:0'.*K\.get_value", lambda: bool(w))
     assert f"{w}" == repr(w)
 
 
@@ -91,14 +91,14 @@ def small_model():
     ],
 )
 def test_symbolic_data_for_a_model(mistake):
-    check(DataError, "'speed'.*holds no numbers", lambda: mistake(small_model(), open_speed()))
+    check(DataError, "'speed:0'.*holds no numbers", lambda: mistake(small_model(), open_speed()))
 
 
 @pytest.mark.parametrize(
     "words, mistake",
     [
         ("'w'.*|holds no numbers", lambda t: K.set_value(K.variable(ARRAY), t)),
-        ("'speed' is fed the symbolic tensor.*give an array", lambda t: K.function([t], [t])([t])),
+        ("'speed:0' is fed the symbolic tensor.*give an array", lambda t: K.function([t], [t])([t])),
         (r"set_value\(\) takes a variable.*K\.variable", lambda t: K.set_value(t, ARRAY)),
         (r"set_value\(\) takes a variable", lambda t: K.batch_set_value([(t, ARRAY)])),
         ("only a variable can be updated.*K.variable", lambda t: K.update(t, ARRAY)),
@@ -145,7 +145,7 @@ def test_tensors_of_two_graphs():
     check(GraphError, "depends on 'right'", lambda: models.Model(x, both))
     run = K.function([x], both)
     check(
-        GraphError, "'right'.*needed by function but is not among its inputs. Feed it", lambda: run([ARRAY])
+        GraphError, "'right:0'.*needed by function but is not among its inputs. Feed it", lambda: run([ARRAY])
     )
 
 
@@ -153,19 +153,19 @@ def test_a_placeholder_not_fed():
     t = speed()
     check(
         GraphError,
-        r"'speed'.*needed by eval.*Feed it: add it to the inputs of K\.function",
+        r"'speed:0'.*needed by eval.*Feed it: add it to the inputs of K\.function",
         lambda: K.eval(t),
     )
-    check(GraphError, "'speed'.*not among its inputs", lambda: K.function([], [K.tanh(t)])([]))
+    check(GraphError, "'speed:0'.*not among its inputs", lambda: K.function([], [K.tanh(t)])([]))
     rows = K.map_fn(lambda row: row * t[0], K.variable(ARRAY))  # read from within a loop
-    check(GraphError, "'speed'.*not among its inputs", lambda: K.eval(rows))
+    check(GraphError, "'speed:0'.*not among its inputs", lambda: K.eval(rows))
     check(
         ArgumentError,
         "sums takes 2 inputs; 1 were given",
         lambda: K.function([t, speed()], [t], name="sums")([ARRAY]),
     )
     updated = K.variable(ARRAY)
-    check(GraphError, "'speed'", lambda: K.function([], [], updates=[K.update(updated, t)])([]))
+    check(GraphError, "'speed:0'", lambda: K.function([], [], updates=[K.update(updated, t)])([]))
 
 
 @pytest.fixture
@@ -185,7 +185,9 @@ def test_tensors_of_two_engines(second_engine):
         K.eval(left + 1.0)
     right = K.variable(ARRAY, name="right")
     K.eval(right + 1.0)
-    words = r"variables of different engines meet:.*'(left|right)' is on.*'(left|right)' is on.*to_backend"
+    words = (
+        r"variables of different engines meet:.*'(left|right):0' is on.*'(left|right):0' is on.*to_backend"
+    )
     check(GraphError, words, lambda: K.eval(left + right))
     check(GraphError, words, lambda: K.function([], [], updates=[K.update(left, right)])([]))
     x = K.placeholder((2, 3))

@@ -486,7 +486,8 @@ def test_settings_and_names():
         v = K.variable(1.0, name="v")
         with K.name_scope("inner"):
             p = K.placeholder((2,), name="p")
-    assert (v.name, p.name, K.zeros((2,), name="z").name) == ("block/v", "block/inner/p", "z")
+    names = (v.name, p.name, K.zeros((2,), name="z").name)
+    assert names == ("block/v:0", "block/inner/p:0", "z:0")
     first, second = K.get_uid("thing_of_this_test"), K.get_uid("thing_of_this_test")
     assert second == first + 1
 

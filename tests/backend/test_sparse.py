@@ -118,7 +118,7 @@ def test_mistakes_with_sparse_matrices():
     with pytest.raises(ShapeError, match="sparse tensors are matrices"):
         K.placeholder((None, 3, 2), sparse=True)
     x = K.placeholder((None, 4), sparse=True, name="words")
-    with pytest.raises(ShapeError, match=r"'words' takes a matrix of shape \(None, 4\).*\(5, 3\)"):
+    with pytest.raises(ShapeError, match=r"'words:0' takes a matrix of shape \(None, 4\).*\(5, 3\)"):
         K.function([x], x)([matrix(5, 3)])
     with pytest.raises(ShapeError, match="4 columns meets 3 rows"):
         K.dot(x, K.placeholder((3, 2)))

@@ -8,7 +8,9 @@ import pytest
 import kcore
 from kcore import backend as K
 from kcore import initializers, layers, mixed_precision, models, regularizers
-from kcore.errors import ArgumentError, DTypeError
+from kcore.engines.numpy_engine import NumpyEngine
+from kcore.errors import ArgumentError, DTypeError, Unsupported
+from kcore.kernel import context
 from kcore.layers import Dense, Embedding, Input, Layer
 from kcore.mixed_precision import Policy, global_policy, policy_scope, set_global_policy
 
@@ -447,3 +449,32 @@ def test_initializers_give_the_variable_type():
 
 def test_output_shapes_are_found_under_a_policy():
     assert Own(dtype="mixed_float16").compute_output_shape((None, 4)) == (None, 3)
+
+
+# engines that lack a type --------------------------------------------------------------------------------------
+@pytest.fixture
+def plain_engine(monkeypatch):
+    class Plain(NumpyEngine):
+        name, features, computed_in = "plain", frozenset({"float64", "empty"}), {}
+
+    monkeypatch.setitem(context._loaded, "plain", Plain())
+    with kcore.use_backend("plain"):
+        yield "plain"
+
+
+@pytest.mark.parametrize("kind", ["float16", "bfloat16", "mixed_bfloat16"])
+def test_a_type_that_the_engine_lacks_is_refused_before_anything_runs(plain_engine, kind):
+    type_told = f"needs {kind.removeprefix('mixed_')}, which engine 'plain' does not have; its types are float32, float64"
+    x = Input((4,))
+    hidden = Dense(3, dtype=kind, name="narrow")(x)
+    with pytest.raises(Unsupported, match=f"narrow.* {type_told}"):
+        models.Model(x, hidden)
+    with pytest.raises(Unsupported, match=f"narrow.* {type_told}"):
+        models.Sequential([Dense(3, dtype=kind, name="narrow", input_shape=(4,))])
+    with pytest.raises(Unsupported, match=f"narrow {type_told}"):
+        Dense(3, dtype=kind, name="narrow")(X)
+    with kcore.use_backend("numpy"):
+        model = models.Sequential([Dense(3, dtype=kind, name="narrow", input_shape=(4,))])
+    with pytest.raises(Unsupported, match=type_told):
+        model.to_backend("plain")
+    assert model.backend == "numpy" and model.predict(X).shape == (6, 3)

@@ -353,7 +353,7 @@ def test_gradients_applied_at_once():
     optimizer.apply_gradients([(np.array([1.0, 0.0]), w)])
     np.testing.assert_allclose(K.get_value(w), [0.0, 1.5])
     assert int(K.get_value(optimizer.iterations)) == 2
-    with pytest.raises(GraphError, match="there is no gradient for 'w'"):
+    with pytest.raises(GraphError, match="there is no gradient for 'w:0'"):
         optimizer.apply_gradients([(None, K.variable(1.0, name="w"))])
 
 
