@@ -41,6 +41,7 @@ class Layer(Owner, Typed, InGraph):
     """
 
     _names_weights = True  # weights made while it is called bear its name
+    _samples: tuple[dict[str, Any], ...] = ()  # for the table of all layers: see kcore.testing.layer_samples
 
     def __init__(self, **kwargs: Any) -> None:
         self._set("_tracked", [])

@@ -118,7 +118,14 @@ def standard_layers() -> list[LayerSample]:
         _core, _advanced_activations, _convolutions, _resizing, _locally_connected, _pooling, _recurrent,
         _convolutional_recurrent, _merging, _normalization_and_noise, _wrappers,
     )  # fmt: skip
-    return [sample for family in families for sample in family()]
+    return [*(sample for family in families for sample in family()), *_beside_their_layers()]
+
+
+def _beside_their_layers() -> Iterator[LayerSample]:
+    """What classes of layers say of themselves in `_samples`: arguments of LayerSample but the name."""
+    for name in layers.__all__:
+        for told in vars(getattr(layers, name)).get("_samples", ()):
+            yield LayerSample(name, **told)
 
 
 def _core() -> Iterator[LayerSample]:

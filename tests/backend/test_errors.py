@@ -115,7 +115,7 @@ def test_an_array_where_a_symbolic_tensor_is_due_and_the_reverse(words, mistake)
 
 
 def test_a_value_that_waits_for_data():
-    check(GraphError, "'speed'.*Feed it", lambda: K.get_value(speed() * 2))
+    check(GraphError, "'speed:0'.*Feed it", lambda: K.get_value(speed() * 2))
 
 
 def test_arrays_in_a_model():

@@ -9,6 +9,7 @@ from kcore.testing.layer_checks import CHECKS
 from kcore.testing.layer_samples import standard_layers
 
 SAMPLES = standard_layers()
+EXAMPLE = '({"config": {"rate": 0.3}, "shapes": ((5, 8),), "mask": "passes"},)'
 # bases of others' layers, and where data comes in
 BASES = {"Layer", "Wrapper", "Recurrent", "ConvRecurrent2D", "InputLayer"}
 
@@ -38,4 +39,4 @@ def test_every_layer_has_a_sample():
     classes = {v for v in vars(layers).values() if inspect.isclass(v) and issubclass(v, layers.Layer)}
     named = {n for s in SAMPLES for n in (s.class_name, *s.covers)}
     missing = {c.__name__ for c in classes if c.__module__.startswith("kcore.layers")} - named - BASES
-    assert not missing
+    assert not missing, f"say in _samples of {', '.join(sorted(missing))} what is to hold, such as {EXAMPLE}"
