@@ -17,7 +17,7 @@ from kcore.spi import FlatProgram, Instruction, slots_of
 from . import scalars
 from .values import Value, in_order, mx, raw
 
-LARGE = 20_000  # values in all variables of a program
+LARGE = 8_000  # values in all variables of a program
 
 
 def _adam(arrays: list[Any], gradient: Any, numbers: list[float], attributes: Any) -> None:

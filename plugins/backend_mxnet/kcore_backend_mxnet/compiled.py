@@ -22,7 +22,7 @@ from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 from . import applies, layouts, scalars
 from .graph import Graph, Trace
 from .operations import HOSTED
-from .operations.hosted import row_of, stacked
+from .operations.hosted import rows_of, stacked
 from .operations.wrapping import inferred
 from .rewriting import rewritten
 from .values import NotTraceable, Value, as_value, constant, first_shape, held_as, mx, running, scope
@@ -182,9 +182,10 @@ def unrolled(
     count = len(initial)
     states = list(initial)
     rows: list[Any] = [None] * length
+    columns = [rows_of(s) for s in sequences]
     for t in range(length - 1, -1, -1) if instruction.attributes.get("reverse") else range(length):
         table: dict[int, Value] = {}
-        values = [*states, *[row_of(s, t) for s in sequences], *captured]
+        values = [*states, *[column[t] for column in columns], *captured]
         table.update(zip(body.inputs, values, strict=True))
         try:
             run_instructions(engine, body, body.instructions, table)

@@ -77,6 +77,16 @@ def _unary(name, only=None):
     return keeping_layout(run)
 
 
+def _activation(name):
+    """A function that oneDNN has, too, several times as fast; unlike its rectifier these keep NaN."""
+
+    def run(data, dtype):
+        F = of(data)
+        return F.Activation(data, act_type=name) if HELD[dtype] == "float32" else getattr(F, name)(data)
+
+    return keeping_layout(run)
+
+
 def _sign(data, dtype):
     made = of(data).sign(data)
     if dtype in FLOATS:
@@ -447,7 +457,7 @@ PRIMITIVES = {
     "maximum": _extreme("maximum"), "minimum": _extreme("minimum"),
     "floor": _unary("floor", FLOATS), "round": keeping_layout(_round), "cast": cast,
     "exp": _unary("exp"), "expm1": keeping_layout(_expm1), "log": _unary("log"), "log1p": _unary("log1p"),
-    "sqrt": _unary("sqrt"), "sin": _unary("sin"), "cos": _unary("cos"), "tanh": _unary("tanh"),
+    "sqrt": _unary("sqrt"), "sin": _unary("sin"), "cos": _unary("cos"), "tanh": _activation("tanh"),
     "atan2": atan2, "erf": keeping_layout(erf), "erfinv": keeping_layout(erfinv),
     "equal": comparing("equal", "equal"), "less": comparing("lesser", "greater"),
     "logical_and": logical_and, "logical_or": logical_or, "logical_not": logical_not, "where": where,
@@ -497,10 +507,6 @@ def _compared(x, y):
     return tuple(broadcast(x, y)), "bool"
 
 
-def _sigmoid(data, dtype):
-    return of(data).sigmoid(data)
-
-
 def _along(name):
     """softmax or its logarithm. `temperature` keeps MXNet from oneDNN's kernel, which hides a NaN from its row."""
 
@@ -521,7 +527,7 @@ _FUSED = {
     "log_softmax": (_along("log_softmax"), None),
     "square": (_unary("square"), lambda x: (x.shape, x.dtype)),
     "rectify": (rectify, None),
-    "sigmoid": (keeping_layout(_sigmoid), None),
+    "sigmoid": (_activation("sigmoid"), None),
     "greater": (_above(comparing("greater", "lesser")), _compared),
     "greater_equal": (comparing("greater_equal", "lesser_equal"), _compared),
     "less_equal": (comparing("lesser_equal", "greater_equal"), _compared),

@@ -62,13 +62,26 @@ def row_of(sequence, t):
     return Value(made.reshape(shape or (1,)), shape, sequence.dtype)
 
 
+def rows_of(sequence):
+    """All rows of a sequence that a graph holds, cut at once."""
+    length = sequence.shape[0]
+    if sequence.known or length < 2 or len(sequence.shape) < 2:
+        return [row_of(sequence, t) for t in range(length)]
+    data = raw(sequence)
+    parts = of(data).split(data, num_outputs=length, axis=0, squeeze_axis=True)
+    return [Value(parts[t], sequence.shape[1:], sequence.dtype) for t in range(length)]
+
+
 def stacked(values):
     first = values[0]
     shape = (len(values), *first.shape)
     if all(v.known for v in values):
         return Value(np.stack([v.data for v in values]), shape, first.dtype)
-    rows = [raw(v).reshape((1, *v.shape)) if v.shape else raw(v) for v in values]
-    return Value(of(rows[0]).concat(*rows, dim=0) if len(rows) > 1 else rows[0], shape, first.dtype)
+    rows = [raw(v) for v in values]
+    F = of(rows[0])
+    if not first.shape:
+        return Value(F.concat(*rows, dim=0) if len(rows) > 1 else rows[0], shape, first.dtype)
+    return Value(F.stack(*rows, axis=0), shape, first.dtype)
 
 
 def while_loop(initial, captured, condition, body):

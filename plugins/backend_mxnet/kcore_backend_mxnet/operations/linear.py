@@ -13,6 +13,7 @@ from .elements import FLOATS, add, converted
 from .wrapping import spread, wrapped
 
 TURNED = (1, 0)
+MANY = 4  # times as many rows as a kernel has inputs or outputs: turning them costs more than a dense layer saves
 
 
 def _matrix(value):
@@ -38,6 +39,9 @@ def _by_layer(x, y):
     F = of(data)
     if x.turned is not None and y.turned is None and scope.trace is not None:
         # the gradient of a kernel: as MXNet holds kernels
+        if x.shape[1] >= MANY * min(x.shape[0], y.shape[-1]):
+            made = F.dot(raw(y), raw(x.turned), transpose_a=True)
+            return held_as(made, (x.shape[0], y.shape[-1]), x.dtype, TURNED)
         made = F.FullyConnected(in_order(y, TURNED), data, num_hidden=x.shape[0], no_bias=True, flatten=False)
         return held_as(made, (x.shape[0], y.shape[-1]), x.dtype, TURNED)
     weights = raw(y.turned) if y.turned is not None else in_order(y, TURNED)

@@ -10,7 +10,7 @@ from kcore.extending import normalize_axis
 
 from ..values import HELD, Value, constant, first_shape, of, raw
 from .shapes import assigned, without_gradient
-from .sums import filled
+from .sums import filled, zeros_that_stay
 from .wrapping import reshaped
 
 
@@ -71,7 +71,7 @@ def unslice(x, like, begin, end, step):
     rest = math.prod(like.shape[1:])
     if x.shape[1:] == like.shape[1:] and steps[0] == 1 and rest > 1:  # rows, with zeros before and after
         counts = (starts[0], like.shape[0] - ends[0])
-        before, after = (filled(F, (n, rest), 0.0, x.dtype, data) if n else None for n in counts)
+        before, after = (zeros_that_stay(F, (n, rest), x.dtype, data) if n else None for n in counts)
         rows = [p for p in (before, data.reshape((-1, rest)), after) if p is not None]
         return F.concat(*rows, dim=0).reshape(like.shape)
     base = filled(F, like.shape, 0.0, x.dtype, data)

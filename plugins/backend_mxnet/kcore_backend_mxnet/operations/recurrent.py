@@ -7,9 +7,11 @@ here z, r, h. A GRU's biases are those of the inputs and of the state, the other
 
 from __future__ import annotations
 
+import numpy as np
+
 from .. import native
 from ..graph import graphed
-from ..values import Value, held_as, in_order, of, raw, scope
+from ..values import Value, constant, held_as, in_order, of, raw, scope
 from .linear import TURNED
 from .masking import HOLD, held_gates, masked_steps
 from .sums import filled
@@ -49,7 +51,9 @@ def _vector(mode, kernel, recurrent_kernel, bias, like, masked):
     if mode == "gru":
         none = None if bias is not None else filled(F, (2, gates), 0.0, kernel.dtype, like)
         both = raw(bias) if bias is not None else none
-        parts = [_swapped(F, p, 0) for p in parts] + [_swapped(F, both, 1)]
+        inputs = (kernel.shape[0], recurrent_kernel.shape[0])
+        parts = [_swapped(p, (gates, n)) for p, n in zip(parts, inputs, strict=True)]
+        parts.append(_swapped(both, (2, gates)))
     else:
         none = filled(F, (1, gates), 0.0, kernel.dtype, like)
         parts += [none if bias is None else raw(bias), none]
@@ -58,10 +62,12 @@ def _vector(mode, kernel, recurrent_kernel, bias, like, masked):
     return F.concat(*[p.reshape((-1, gates)) for p in parts], dim=0).reshape((-1,))
 
 
-def _swapped(F, data, axis):
-    """The first two of three gates in the other order."""
-    parts = F.split(data, num_outputs=3, axis=axis)
-    return F.concat(parts[1], parts[0], parts[2], dim=axis)
+def _swapped(data, shape):
+    """The first two of three gates in the other order, of weights (gates, inputs) or biases, two in rows (2, gates)."""
+    halves = 2 if shape[0] == 2 else 1
+    order = np.array([1, 0, 2, 4, 3, 5][: 3 * halves], "int32")
+    rows = data.reshape((3 * halves, -1))
+    return of(data).take(rows, raw(constant(order, "int32")), mode="clip").reshape(shape)
 
 
 def _layer(mode, inputs, states, kernel, recurrent_kernel, bias, mask):
@@ -111,12 +117,11 @@ def _to_weights(mode, made, width, kernel, recurrent_kernel, bias):
         found[0] = F.slice_axis(found[0], axis=1, begin=0, end=features)
     d_bias = parts[2]
     if mode == "gru":
-        found = [_swapped(F, p, 0) for p in found]
+        found = [_swapped(p, k.shape[::-1]) for p, k in zip(found, (kernel, recurrent_kernel), strict=True)]
         if bias is not None:
-            both = F.slice_axis(made, axis=0, begin=ends[1], end=None).reshape((2, gates))
-            d_bias = _swapped(F, both, 1)
+            d_bias = _swapped(F.slice_axis(made, axis=0, begin=ends[1], end=None), (2, gates))
         else:
-            d_bias = _swapped(F, d_bias, 0)
+            d_bias = _swapped(d_bias, (gates,))
     kernels = [
         held_as(p, k.shape, kernel.dtype, TURNED)
         for p, k in zip(found, (kernel, recurrent_kernel), strict=True)

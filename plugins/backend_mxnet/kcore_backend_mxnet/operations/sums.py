@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import math
 
-from ..values import HELD, mx, of, scope
+import numpy as np
+
+from ..values import HELD, Value, mx, of, raw, scope
 from .wrapping import reshaped
 
 FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -48,6 +50,13 @@ def sum_over(data, x, axes):
     if made is None:
         return F.sum(data, axis=axes, keepdims=True)
     return reshaped(made, tuple(1 if i in axes else d for i, d in enumerate(x.shape)))
+
+
+def zeros_that_stay(F, shape, dtype, like):
+    """Zeros that a graph holds, and so are written once, not in each call; they take memory for as long."""
+    if F is mx.sym:
+        return raw(Value(np.zeros(shape, HELD[dtype]), shape, dtype))
+    return filled(F, shape, 0.0, dtype, like)
 
 
 def filled(F, shape, number, dtype, like):
