@@ -91,3 +91,21 @@ def test_gradient_penalty(example, capsys):
     assert abs(history["steepness"][-1] - 1) < 0.15 and abs(steepness.mean() - 1) < 0.25
     assert abs(after.mean() - 1) < 0.6 * abs(before.mean() - 1)
     told(capsys, "radius of made points", "steepness of the critic")
+
+
+@of("text_images")
+def test_images_as_text(example, capsys):
+    assert example.lines_of(np.eye(2)) == ["@@  ", "  @@"]
+    assert example.lines_of(np.full((1, 3, 1), 7.0)) == ["      "]
+    example.show([np.eye(2), np.zeros((2, 2))], ["one", "none"])
+    told(capsys, "@@   |     \n", "one  | none\n")
+
+
+def test_every_example_is_run_by_a_test_or_by_tox_on_this_engine():
+    """Those with a `main` of arguments are commands of the engine's environment, on every engine that has one."""
+    text = Path(__file__).read_text(encoding="utf-8")
+    others = (EXAMPLES.parent / "plugins" / "layers_extra" / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    commands = (EXAMPLES.parent / "tox.ini").read_text(encoding="utf-8")
+    for example in sorted(p.stem for p in EXAMPLES.glob("*.py")):
+        tested = f'@of("{example}")' in text or f'"{example}"' in others
+        assert tested or commands.count(f"python examples/{example}.py") == 2, example
