@@ -75,7 +75,8 @@ def variable(value: Any, dtype: Any = None, name: str | None = None, constraint:
 
 def constant(value: Any, dtype: Any = None, shape: Any = None, name: str | None = None) -> Constant:
     """A symbolic tensor with a fixed value, spread to `shape` if that is given; dtype floatx unless given."""
-    array = np.asarray(value, numpy_dtype(_dtype(dtype)))
+    plain = isinstance(value, (bool, int, float, list, tuple))
+    array = np.asarray(value if plain else to_array(value), numpy_dtype(_dtype(dtype)))
     if shape is not None:
         shape = known_sizes("constant", shape)
         array = np.full(shape, array) if array.ndim == 0 else np.broadcast_to(array, shape)

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend as K
 from .. import constraints, initializers, regularizers
-from ..backend.declare import reading_as
+from ..backend.declare import reading_as, to_array
 from ..backend.graph import tensors_between
 from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor, numpy_dtype
@@ -171,7 +171,7 @@ class Owner:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Sets all weights, in the order of `weights`. Raises ShapeError before anything is changed."""
         own = self.weights
-        given = [np.asarray(w) for w in weights]
+        given = [to_array(w) for w in weights]
         if len(own) != len(given):
             raise ShapeError(
                 f"{self._told()}: {len(given)} weights were given; it has {len(own)}: "

@@ -11,7 +11,7 @@ import numpy as np
 
 from .. import backend as K
 from .. import dtypes, objects
-from ..backend.declare import cast_to
+from ..backend.declare import cast_to, to_array
 from ..backend.graph import tensors_between
 from ..backend.recording import recorder
 from ..backend.tensor import SymbolicTensor
@@ -264,7 +264,7 @@ class Network(Layer):
         return list(dict.fromkeys([*own, *(w for layer in self.layers for w in layer.weights)]))
 
     def set_weights(self, weights: Sequence[Any]) -> None:
-        own, given = self._weights_by_layer(), [np.asarray(w) for w in weights]
+        own, given = self._weights_by_layer(), [to_array(w) for w in weights]
         if len(own) != len(given):
             raise ShapeError(f"model {self.name!r} has {len(own)} weights; {len(given)} were given.")
         for weight, value in zip(own, given, strict=True):

@@ -104,7 +104,9 @@ def test_images_as_text(example, capsys):
 def test_every_example_is_run_by_a_test_or_by_tox_on_this_engine():
     """Those with a `main` of arguments are commands of the engine's environment, on every engine that has one."""
     text = Path(__file__).read_text(encoding="utf-8")
-    others = (EXAMPLES.parent / "plugins" / "layers_extra" / "tests" / "test_examples.py").read_text(encoding="utf-8")
+    others = (EXAMPLES.parent / "plugins" / "layers_extra" / "tests" / "test_examples.py").read_text(
+        encoding="utf-8"
+    )
     commands = (EXAMPLES.parent / "tox.ini").read_text(encoding="utf-8")
     for example in sorted(p.stem for p in EXAMPLES.glob("*.py")):
         tested = f'@of("{example}")' in text or f'"{example}"' in others

@@ -336,8 +336,60 @@ def test_native_arrays_are_data():
     np.testing.assert_array_equal(model.predict(mx.nd.array(x)), expected)
     with kcore.use_backend("mxnet"):
         doubled = K.eval(K.variable(mx.nd.array(x)) * 2.0)
+        tripled = K.eval(K.constant(mx.nd.array(x)) * 3.0)
     np.testing.assert_allclose(doubled, x * 2)
+    np.testing.assert_allclose(tripled, x * 3)
     assert isinstance(model.trainable_weights[0].native.native, mx.nd.NDArray)
+    model.set_weights([w.native.native * 0 + 1 for w in model.weights])
+    model.layers[0].set_weights([mx.nd.array(w) for w in model.layers[0].get_weights()])
+    assert all((w == 1).all() for w in model.get_weights())
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", ["arrays", "generator", "sequence", "DataIter", "DataLoader"])
+def test_native_data_everywhere(kind):
+    """To learn from, to validate with, to evaluate, to predict: the same as with NumPy's arrays, on other engines too."""
+    x, y = data()
+    count = -(-ROWS // 16)
+    cut = [slice(16 * i, 16 * i + 16) for i in range(count)]
+    native_x, native_y = mx.nd.array(x), mx.nd.array(y)
+
+    class Batches(kcore.utils.Sequence):
+        def __len__(self):
+            return count
+
+        def __getitem__(self, i):
+            return native_x[cut[i]], native_y[cut[i]]
+
+    def endless():
+        while True:
+            yield from ((native_x[part], native_y[part]) for part in cut)
+
+    make = {
+        "arrays": lambda: (native_x, native_y),
+        "generator": endless,
+        "sequence": Batches,
+        "DataIter": lambda: mx.io.NDArrayIter({"data": x}, {"label": y}, batch_size=16),
+        "DataLoader": lambda: mx.gluon.data.DataLoader(mx.gluon.data.ArrayDataset(x, y), batch_size=16),
+    }[kind]
+    steps = {"steps_per_epoch": count, "validation_steps": count} if kind == "generator" else {}
+    for name in ("mxnet", "numpy"):
+        given, usual = made(name), made(name)
+        expected = usual.fit(x, y, batch_size=16, shuffle=False, validation_data=(x, y), verbose=0).history
+        if kind == "arrays":
+            batch = {"batch_size": 16}
+            got = given.fit(
+                native_x, native_y, shuffle=False, validation_data=make(), verbose=0, **batch
+            ).history
+            ends = given.evaluate(native_x, native_y, verbose=0, **batch), given.predict(native_x)
+        else:
+            got = given.fit(make(), validation_data=make(), shuffle=False, verbose=0, **steps).history
+            some = {"steps": count} if steps else {}
+            ends = given.evaluate(make(), verbose=0, **some), given.predict(make(), **some)
+        for key, values in expected.items():
+            np.testing.assert_allclose(got[key], values, rtol=1e-5)
+        np.testing.assert_allclose(ends[0], usual.evaluate(x, y, batch_size=16, verbose=0), rtol=1e-5)
+        np.testing.assert_allclose(ends[1], usual.predict(x), rtol=1e-5)
 
 
 @pytest.mark.filterwarnings("ignore:Please import `csr_matrix`")
