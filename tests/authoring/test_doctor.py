@@ -153,3 +153,10 @@ def test_an_engine_that_is_not_installed():
 )  # fmt: skip
 def test_ranges(version, range_, holds):
     assert requirements.satisfies(version, range_) is holds
+
+
+def test_the_command_without_its_script():
+    told = subprocess.run(
+        [sys.executable, "-m", "kcore", "plugins"], capture_output=True, text=True, check=True
+    )
+    assert "standard" in told.stdout
