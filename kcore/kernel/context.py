@@ -110,8 +110,10 @@ def device(name: str) -> Iterator[str]:
     asked = asked if ":" in asked else f"{asked}:0"
     there = devices()
     if asked not in there:
+        hint = engine().missing_device(asked)
         raise ArgumentError(
             f"there is no device {name!r} on engine {current_engine_name()!r}; there is {', '.join(there)}."
+            f"{' ' if hint else ''}{hint}"
         )
     token = _device.set(asked)
     try:

@@ -87,6 +87,10 @@ class Engine(ABC):
         """The device that is used where none is asked for. Since API 2."""
         return self.devices()[0]
 
+    def missing_device(self, device: str) -> str:
+        """What to do for `device`, which is not there: the end of an error's text, or '' for nothing. Since API 2."""
+        return ""
+
     def placed(self, device: str | None) -> Any:
         """A context in which variables and programs are made on `device`, one of `devices()` (None: any)."""
         return nullcontext()

@@ -19,7 +19,7 @@ import numpy as np
 from kcore.extending import operation
 from kcore.spi import ArgumentError, FlatProgram, Instruction, slots_of
 
-from . import applies, layouts, scalars
+from . import applies, layouts, lookups, scalars
 from .graph import Graph, Trace
 from .operations import HOSTED
 from .operations.hosted import rows_of, stacked
@@ -279,6 +279,7 @@ class Compiled:
         self._counted = set(self._scalars.outputs)
         self.engine, self.program, self.device = engine, program, device
         self._lock = threading.RLock()
+        self._looked_up = lookups.plan(program)
         self._dtypes = [program.specs[s].dtype for s in program.inputs]
         self._hosted = {i for i, ins in enumerate(program.instructions) if ins.op in HOSTED}
         read |= {*program.outputs, *(s for _, s in program.updates), *self._scalars.inputs}
@@ -381,6 +382,8 @@ class Compiled:
             raise ArgumentError(
                 f"{self.program.name} takes {len(self._dtypes)} inputs; {len(inputs)} were given."
             )
+        for place, rows in self._looked_up:
+            lookups.check(inputs[place], rows)
         with self.engine.placed(self.device):
             values = [
                 running(v, d) if isinstance(v, np.ndarray) else as_value(v)

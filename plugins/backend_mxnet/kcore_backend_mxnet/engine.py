@@ -106,6 +106,14 @@ class MXNetEngine(Engine):
     def devices(self) -> list[str]:
         return ["cpu:0", *(f"gpu:{i}" for i in range(mx.context.num_gpus()))]
 
+    def missing_device(self, device: str) -> str:
+        if not device.startswith("gpu") or mx.runtime.Features().is_enabled("CUDA"):
+            return ""
+        return (
+            "This build of MXNet is without CUDA; those with it are other distributions: pip uninstall mxnet, then pip "
+            "install mxnet-cu112 or the one for your CUDA."
+        )
+
     @contextlib.contextmanager
     def placed(self, device: str | None) -> Iterator[None]:
         if device is None:

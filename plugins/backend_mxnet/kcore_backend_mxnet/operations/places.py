@@ -111,7 +111,9 @@ def gather(reference, indices, axis=0):
 
 
 def _rows(x, indices, updates):
-    places = _counted(indices, x.shape[0]).reshape((1, -1))
+    places = _counted(indices, x.shape[0])
+    # MXNet would write beyond the array
+    places = of(places).clip(places, a_min=0, a_max=x.shape[0] - 1).reshape((1, -1))
     count = indices.size
     return places, raw(updates).reshape((count, *x.shape[1:]))
 
