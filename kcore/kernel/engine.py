@@ -31,6 +31,8 @@ class Engine(ABC):
         float32), "empty" (tensors without elements), "compile", "many_steps", "devices".
     computed_in: type -> the type that the engine computes in instead, where it only keeps the first (or not even that).
     autodiff: True if the engine handles `gradients` instructions itself; False: the core expands them.
+    ahead: how many calls of a program may wait for their results to be read while the next ones are prepared; above 0
+        for an engine that works on its own meanwhile. Since API 2.
     """
 
     name: str = ""
@@ -40,6 +42,7 @@ class Engine(ABC):
     features: frozenset[str] = frozenset()
     computed_in: Mapping[str, str] = {}
     autodiff: bool = False
+    ahead: int = 0
 
     # values -----------------------------------------------------------------------------------------------
     @abstractmethod

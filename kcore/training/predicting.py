@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -49,9 +50,9 @@ class Predicting(Compiling):
         hears = self._predict_callbacks(callbacks, total, verbose, size, rows)
         line = Line(total, resolved(verbose)) if resolved(verbose) else None
         results: list[np.ndarray] = []
-        for i in range(total):
-            window = slice(i * size, (i + 1) * size)
-            made = self._predicted(step, [a[window] for a in inputs], i, hears)
+        windows = [slice(i * size, (i + 1) * size) for i in range(total)]
+        batches = ([a[window] for a in inputs] for window in windows)
+        for i, (window, made) in enumerate(zip(windows, self._in_turn(step, batches, hears), strict=True)):
             if not results:
                 results = [np.empty((min(rows, total * size), *m.shape[1:]), m.dtype) for m in made]
             for whole, part in zip(results, made, strict=True):
@@ -88,6 +89,20 @@ class Predicting(Compiling):
         made = step(arrays)
         hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
         return made
+
+    def _in_turn(self, step: Any, batches: Iterable[Any], hears: Any) -> Iterator[list[np.ndarray]]:
+        """What `step` gives for each of the batches; an engine that works by itself gets some of them ahead."""
+        ahead = step.engine.ahead if hears is None else 0
+        begun: deque[Any] = deque()
+        for i, arrays in enumerate(batches):
+            if ahead:
+                begun.append(step.begin(arrays))
+            else:
+                yield self._predicted(step, arrays, i, hears)
+            if len(begun) > ahead:
+                yield step.read(begun.popleft())
+        while begun:
+            yield step.read(begun.popleft())
 
     def _predict_batches(self, batches, steps, verbose, callbacks, reading):
         if steps is None and hasattr(batches, "__next__"):

@@ -17,7 +17,14 @@ class Step:
     compiled: Callable[..., list[Any]]
 
     def __call__(self, arrays: Sequence[np.ndarray]) -> list[np.ndarray]:
-        return [self.engine.to_numpy(o) for o in self.compiled(*arrays)]
+        return self.read(self.begin(arrays))
+
+    def begin(self, arrays: Sequence[np.ndarray]) -> list[Any]:
+        """Results as the engine holds them; it may still be at work on them."""
+        return self.compiled(*arrays)
+
+    def read(self, results: Sequence[Any]) -> list[np.ndarray]:
+        return [self.engine.to_numpy(o) for o in results]
 
     def run(self, data: Sequence[Any], order: Any, batch_size: int, first: int, last: int) -> np.ndarray:
         return self.engine.run_steps(self.compiled, data, order, batch_size, first, last)

@@ -15,8 +15,6 @@ from .compiled import Compiled
 from .operations import FUSED, INTERNAL, PRIMITIVES, UNSUPPORTED
 from .values import NotTraceable, Value, as_value, held_as, in_order, mx, raw, running, scope
 
-AHEAD = 4  # steps that may wait to be computed; each holds its rows
-
 
 class Storage(Value):
     """A variable's value. A program's results take its place; fused optimizer steps write to its array."""
@@ -66,6 +64,7 @@ class MXNetEngine(Engine):
 
     name = "mxnet"
     features = frozenset({"float64", "float16", "empty", "compile", "devices"})
+    ahead = 4  # each holds its rows
     computed_in = {"float16": "float32", "bfloat16": "float32"}
 
     def __init__(self) -> None:
@@ -151,8 +150,8 @@ class MXNetEngine(Engine):
             window = slice(step * batch_size, (step + 1) * batch_size)
             chosen = window if order is None else order[window]
             given.append(compiled(*[a[chosen] for a in data])[0])
-            if len(given) > AHEAD:
-                given[-1 - AHEAD] = self.to_numpy(given[-1 - AHEAD])
+            if len(given) > self.ahead:
+                given[-1 - self.ahead] = self.to_numpy(given[-1 - self.ahead])
         return np.stack([g if isinstance(g, np.ndarray) else self.to_numpy(g) for g in given])
 
     def execute(self, program: FlatProgram) -> CompiledProgram:

@@ -34,6 +34,7 @@ from kcore.layers import (
 )
 from kcore.models import Sequential
 from kcore.saving import formats
+from kcore.training.step import Step
 
 mx = import_mxnet()
 ROWS = 70  # with batches of 16 the last one is smaller
@@ -437,6 +438,26 @@ def test_places_that_a_graph_computes_write_nowhere_else():
         slopes = K.gradients(K.sum(K.gather(table, words * 1000)), [table])
         found = K.function([words], slopes)([np.array([0, 1, 2])])[0]
     np.testing.assert_array_equal(found, [[1, 1], [0, 0], [0, 0], [2, 2]])
+
+
+def test_predictions_are_read_while_later_batches_are_on_their_way(monkeypatch):
+    """Five batches of 16; one after the other where a callback wants to see them."""
+    x, _ = data()
+    model, log = made(), []
+    expected = np.concatenate([model.predict_on_batch(x[i : i + 16]) for i in range(0, ROWS, 16)])
+    for name in ("begin", "read"):
+        usual = getattr(Step, name)
+        monkeypatch.setattr(
+            Step,
+            name,
+            lambda self, given, usual=usual, name=name: (log.append(name[0]), usual(self, given))[1],
+        )
+    monkeypatch.setattr(type(engine("mxnet")), "ahead", 2)
+    np.testing.assert_array_equal(model.predict(x, batch_size=16), expected)
+    assert "".join(log) == "bbbrbrbrrr"
+    log.clear()
+    model.predict(x, batch_size=16, callbacks=[kcore.callbacks.Callback()])
+    assert "".join(log) == 5 * "br"
 
 
 def test_values_without_axes_or_elements_and_narrow_types():
