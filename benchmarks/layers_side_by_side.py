@@ -1,9 +1,10 @@
 """Every layer of kcore on TensorFlow beside the same layer of Keras 3 on the same TensorFlow.
 
-    python benchmarks/layers_side_by_side.py                                  # all, some minutes
-    python benchmarks/layers_side_by_side.py --families pooling merge --rounds 9
+    python benchmarks/layers_side_by_side.py                                  # all, a quarter of an hour
+    python benchmarks/layers_side_by_side.py --families pooling merge --sizes small --rounds 9
     python benchmarks/layers_side_by_side.py --layers Conv2D "Dot(1, 1)" --above 1.1
     python benchmarks/layers_side_by_side.py --markdown benchmarks/layers.md  # puts its rows into the table there
+    python benchmarks/layers_side_by_side.py --again benchmarks/layers.md --above 1.1  # what is slower in that table
 
 Forward: the layer alone. Backward: the layer and the gradients of its output, times a given tensor, by its inputs
 and its weights. kcore: a program compiled as the steps of `fit` and `predict` are. Keras 3: a `tf.function` around the
@@ -33,7 +34,7 @@ os.environ["KCORE_BACKEND"] = "tensorflow"
 
 import numpy as np
 import tensorflow as tf
-from layer_cases import CASES, FAMILIES, Case
+from layer_cases import CASES, FAMILIES, SIZES, Case
 from side_by_side import versions
 
 from kcore import backend as K
@@ -167,8 +168,8 @@ def alternated(ours: Call, theirs: Call, rounds: int) -> tuple[float, float, flo
 Row = tuple[str, str, float, float, float, bool]  # layer, job, ours, theirs, ratio, whether the numbers agree
 
 
-def measure(name: str, rounds: int, jobs: list[str]) -> list[Row]:
-    case = CASES[name]
+def measure(size: str, name: str, rounds: int, jobs: list[str]) -> list[Row]:
+    case = CASES[size][name]
     arrays = case.inputs()
     ours = Kcore(case, arrays)
     theirs = Peer(case, arrays, ours.weights())
@@ -195,74 +196,105 @@ def overhead(rounds: int) -> tuple[float, float, float]:
 
 
 # reporting ----------------------------------------------------------------------------------------------------
-HEADER = "| layer | beside | forward, kcore | peer | ratio | backward, kcore | peer | ratio |"
+HEADER = "| layer | size | beside | forward, kcore | peer | ratio | backward, kcore | peer | ratio |"
+LINE = re.compile(r"\| (.+?) \| (\w+) \| (?:keras|tf_keras) \|(.*)\|$")
+Key = tuple[str, str]  # size, layer
 
 
-def cells(rows: list[Row]) -> str:
+def cells(key: Key, rows: list[Row]) -> str:
     """One line of the table in Markdown."""
-    parts = [rows[0][0], CASES[rows[0][0]].library]
+    size, name = key
+    parts = [name, size, CASES[size][name].library]
     for row in rows:
-        parts += [f"{row[2] * 1e3:.2f}", f"{row[3] * 1e3:.2f}", f"{row[4]:.2f}"]
+        parts += [f"{row[2] * 1e3:.3f}", f"{row[3] * 1e3:.3f}", f"{row[4]:.2f}"]
     return f"| {' | '.join(parts)} |"
 
 
-def merged(path: Path, lines: dict[str, str]) -> str:
-    """The table in the file `path` with the rows of `lines` put in, in the order of the cases."""
-    known = dict(lines)
-    if path.exists():
-        for line in path.read_text().splitlines():
-            found = re.match(r"\| (.+?) \| (keras|tf_keras) \|", line)
-            if found:
-                known.setdefault(found[1], line)
-    rows = [known[name] for name in CASES if name in known]
-    return "\n".join([HEADER, "|---" * 8 + "|", *rows])
+def table(path: Path) -> dict[Key, str]:
+    """The lines of the table in the file `path`."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return {(found[2], found[1]): found[0] for line in lines if (found := LINE.match(line))}
 
 
-def write(path: Path, lines: dict[str, str], call: tuple[float, float, float], clock: str) -> None:
-    what = {"wall": "milliseconds", "cpu": "milliseconds of processor time, all threads together,"}[clock]
+def ratios(line: str) -> list[float]:
+    """Forward and backward, of one line of the table."""
+    numbers = [float(n) for n in LINE.match(line)[3].split("|")]  # type: ignore[index]
+    return [numbers[2], numbers[5]]
+
+
+def summary(lines: list[str]) -> str:
+    """The geometric means of the ratios, and how many are above 1.1."""
+    columns = list(zip(*map(ratios, lines), strict=True))
+    means = [statistics.geometric_mean(c) for c in columns]
+    above = sum(r > 1.1 for c in columns for r in c)
+    return (
+        f"{len(lines)} lines; geometric means of the ratios {means[0]:.2f} forward, {means[1]:.2f} backward; "
+        f"{above} of {2 * len(lines)} above 1.1."
+    )
+
+
+def write(path: Path, lines: dict[Key, str], call: tuple[float, float, float], options: Any) -> None:
+    what = {"wall": "milliseconds", "cpu": "milliseconds of processor time, all threads together,"}[
+        options.clock
+    ]
+    lines = table(path) | lines
+    kept = [lines[size, name] for name in CASES["large"] for size in CASES if (size, name) in lines]
     text = (
         "# The layers beside those of Keras 3, measured\n\n"
-        f"`python benchmarks/layers_side_by_side.py --clock {clock} --markdown benchmarks/layers.md`; {what} of one call,\n"
+        f"`python benchmarks/layers_side_by_side.py --clock {options.clock} --rounds {options.rounds} --markdown "
+        f"benchmarks/layers.md`; {what} of one call,\n"
         "forward alone and forward with the gradients by inputs and weights. Ratio: kcore's time through the peer's, below\n"
-        "1 kcore is the faster. Layers that Keras 3 lacks stand beside those of tf_keras.\n\n"
-        f"{versions()}.\n"
+        "1 kcore is the faster. Layers that Keras 3 lacks stand beside those of tf_keras. The sizes are in\n"
+        "`layer_cases.py`; in the small ones a call by itself is most of the time.\n\n"
+        f"{versions()}; threads as TensorFlow chooses.\n"
         f"A call by itself, of a layer with nothing to do: kcore {call[0] * 1e6:.0f} us, "
         f"Keras 3 {call[1] * 1e6:.0f} us.\n\n"
+        f"{summary(kept)}\n\n"
     )
-    path.write_text(text + merged(path, lines) + "\n")
+    path.write_text(text + "\n".join([HEADER, "|---" * 9 + "|", *kept]) + "\n")
 
 
-def main() -> None:
+def chosen(options: Any) -> list[Key]:
+    """The cases to measure, in the order of the sizes."""
+    if options.again:
+        return [k for k, line in table(options.again).items() if max(ratios(line)) > options.above]
+    names = [n for f in options.families for n in FAMILIES[f](SIZES["large"])] + options.layers
+    return [(size, name) for size in options.sizes for name in names or CASES[size]]
+
+
+def arguments() -> Any:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--rounds", type=int, default=7)
     parser.add_argument("--families", nargs="+", choices=list(FAMILIES), default=[])
-    parser.add_argument("--layers", nargs="+", choices=list(CASES), default=[])
+    parser.add_argument("--layers", nargs="+", choices=list(CASES["large"]), default=[])
+    parser.add_argument("--sizes", nargs="+", choices=list(SIZES), default=list(SIZES))
     parser.add_argument("--jobs", nargs="+", choices=JOBS, default=list(JOBS))
     parser.add_argument("--above", type=float, default=0.0, help="print only rows with a ratio above this")
     parser.add_argument("--clock", choices=CLOCKS, default="wall")
+    parser.add_argument("--again", type=Path, help="the cases of the table in this file, those above --above")
     parser.add_argument("--markdown", type=Path)
-    options = parser.parse_args()
+    return parser.parse_args()
+
+
+def main() -> None:
+    options = arguments()
     global clock
     clock = CLOCKS[options.clock]
-    names = [n for f in options.families for n in FAMILIES[f]] + options.layers
     print(versions(), flush=True)
     call = overhead(options.rounds)
     print(f"a call by itself: kcore {call[0] * 1e6:.0f} us, Keras 3 {call[1] * 1e6:.0f} us", flush=True)
-    lines: dict[str, str] = {}
-    for name in names or CASES:
-        rows = measure(name, options.rounds, options.jobs)
+    for size, name in chosen(options):
+        rows = measure(size, name, options.rounds, options.jobs)
         for _, job, ours, theirs, ratio, agree in rows:
             if ratio > options.above or not agree:
-                told = f"{name:32} {job:9}{ours * 1e3:9.2f}{theirs * 1e3:9.2f} ms  {ratio:5.2f}"
+                told = f"{size:7}{name:32} {job:9}{ours * 1e3:9.3f}{theirs * 1e3:9.3f} ms  {ratio:5.2f}"
                 print(told + ("" if agree else "  other numbers than the peer's"), flush=True)
-        if len(rows) == len(JOBS):
-            lines[name] = cells(rows)
-        tf.keras.backend.clear_session() if CASES[name].library == "tf_keras" else None
+        if options.markdown and len(rows) == len(JOBS):  # at once: what was measured is kept if it is ended
+            write(options.markdown, {(size, name): cells((size, name), rows)}, call, options)
+        tf.keras.backend.clear_session() if CASES[size][name].library == "tf_keras" else None
         gc.collect()
-    if options.markdown:
-        write(options.markdown, lines, call, options.clock)
 
 
 if __name__ == "__main__":
