@@ -219,7 +219,8 @@ def gelu(x: Tensor, approximate=False):
 
 @composite(shape=same_first, dtype=dtypes.floating)
 def softmax(x: Tensor, axis=-1):
-    """exp(x) normalised to sum 1 along `axis`."""
+    """exp(x) normalised to sum 1 along `axis`. NaN stays NaN; whether what stands beside it becomes NaN or 0 is the
+    engine's choice, its gradient is NaN throughout."""
     e = exp(x - max(x, axis, True))
     return e / sum(e, axis, True)
 

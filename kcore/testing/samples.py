@@ -264,7 +264,16 @@ def edges(name: str, dtype: str = "float64") -> list[Sample]:
             S(np.ones((), dtype), array(2.0)),
         ]
     if name in ("softmax", "log_softmax"):
-        return [S(np.array([[1e4, -1e4, 0.0], [1.0, np.nan, 2.0], [-1e30, 0.0, -1e30]], dtype))]
+        # beside a NaN some kernels for softmax leave 0, which its declaration allows
+        beside = 1.0 if name == "log_softmax" else np.nan
+        return [
+            S(
+                np.array(
+                    [[1e4, -1e4, 0.0], [beside, np.nan, beside], [-1e30, 0.0, -1e30], [-np.inf, 1.0, 2.0]],
+                    dtype,
+                )
+            )
+        ]
     if name in ("matmul",):
         return [
             S(np.zeros((0, 3), dtype), np.ones((3, 2), dtype)),

@@ -91,10 +91,6 @@ def erf(x):
     return tf.math.erf(x)
 
 
-def hard_sigmoid(x):
-    return tf.clip_by_value(x * tf.constant(0.2, x.dtype) + tf.constant(0.5, x.dtype), 0, 1)
-
-
 def printed(x, message=""):
     """`x`, printed from within the graph, all values of small tensors."""
     with tf.control_dependencies([tf.print(message, x, output_stream=sys.stdout)]):
@@ -146,5 +142,4 @@ FUSED = {
     "less_equal": _ordered(tf.less_equal),
     "ceil": _floats_only(tf.math.ceil),
     "stop_gradient": tf.stop_gradient,
-    "hard_sigmoid": hard_sigmoid,
 }

@@ -7,8 +7,11 @@ from kcore.spi import promote
 # so small that only 0 changes when it is taken away
 TINY = {tf.float16: 2.0**-24, tf.bfloat16: 2.0**-120, tf.float32: 2.0**-120, tf.float64: 2.0**-1000}
 
-# from 2.5 to the next larger number
-BESIDE = {tf.float16: 2.0**-9, tf.bfloat16: 2.0**-6, tf.float32: 2.0**-22, tf.float64: 2.0**-51}
+# the number after 2.5
+BESIDE = {tf.float16: 2.5 + 2.0**-9, tf.bfloat16: 2.5 + 2.0**-6}
+
+# so little below 1.2 that 2.5 times it, and 3 more, is below 6
+BELOW = {tf.float32: 1.2 - 2.0**-22, tf.float64: 1.2 - 2.0**-50}
 
 
 def leaky_rectify(x, alpha):
@@ -23,9 +26,8 @@ def elu(x, alpha=1.0):
 
 
 def softmax(x, axis=-1):
-    # beside a NaN tf.nn.softmax gives 0, as if nothing were wrong: NaN is added to a row whose largest is none
-    largest = tf.reduce_max(x, axis, keepdims=True)
-    return tf.nn.softmax(x, axis) + (largest - largest)
+    # where oneDNN computes it, a NaN leaves zeros beside it; to spread it would take as long again as a third of the op
+    return tf.nn.softmax(x, axis)
 
 
 def log_softmax(x, axis=-1):
@@ -60,10 +62,23 @@ def elu_gradient(g, x, out, alpha=1.0):
     return leaky_rectify_gradient(made, plain, alpha)
 
 
+def _six_times(x):
+    """6 hard_sigmoid(x), the value at -2.5 being a little above 0, that at 2.5 a little below 6."""
+    return tf.nn.relu6(x * tf.constant(BELOW[x.dtype], x.dtype) + tf.constant(3.0, x.dtype))
+
+
+def hard_sigmoid(x):
+    if x.dtype in BELOW:
+        return _six_times(x) * tf.constant(1 / 6, x.dtype)
+    return tf.clip_by_value(x * tf.constant(0.2, x.dtype) + tf.constant(0.5, x.dtype), 0, 1)
+
+
 def hard_sigmoid_gradient(g, x):
-    # above 0 where |x| <= 2.5: the next larger number, less |x|
-    after = tf.constant(2.5 + BESIDE[x.dtype], x.dtype) - tf.abs(x)
-    return tf.raw_ops.ReluGrad(gradients=g, features=after) * tf.constant(0.2, g.dtype)
+    g = g * tf.constant(0.2, g.dtype)
+    if x.dtype in BELOW:  # by what the way forwards has as well
+        return tf.raw_ops.Relu6Grad(gradients=g, features=_six_times(x))
+    after = tf.constant(BESIDE[x.dtype], x.dtype) - tf.abs(x)  # above 0 where |x| <= 2.5
+    return tf.raw_ops.ReluGrad(gradients=g, features=after)
 
 
 def selu_gradient(g, out):
@@ -78,6 +93,7 @@ FUSED = {
     "softplus": tf.math.softplus,
     "softsign": tf.nn.softsign,
     "elu": elu,
+    "hard_sigmoid": hard_sigmoid,
     "selu": tf.nn.selu,
     "softmax": softmax,
     "log_softmax": log_softmax,
