@@ -216,19 +216,55 @@ def instance_normalization(x: Tensor, gamma: Optional = None, beta: Optional = N
 
 def _scaled_by_places(x, groups, gamma, beta, axis, epsilon):
     """`x` normalised over all axes but the first and `axis`, and over the channels of a group; `groups` None: none."""
+    if all(v is None or len(v.shape) == 1 for v in (gamma, beta)) and axis > 0:
+        return normalize_places(x, gamma, beta, groups, axis, float(epsilon))
+    centred, scale = _places(x, groups, axis, epsilon)
+    return _scaled(centred * scale, gamma, beta)
+
+
+@composite(shape=same_first, dtype=dtypes.floating)
+def normalize_places(x: Tensor, gamma: Optional, beta: Optional, groups, axis, epsilon):
+    """(x - mean) / sqrt(variance + epsilon) * gamma + beta, the mean and the (biased) variance of each sample over
+    all its axes but `axis`, and over each of `groups` groups of the channels there; `groups` None: of each alone.
+
+    gamma, beta: (channels,). Shape of `x`.
+    """
     rank = len(x.shape)
-    axes = tuple(i for i in range(1, rank) if i != axis)
-
-    def average(values):
-        """Small, one number for each channel: x itself keeps its shape, and is passed over few times."""
-        means = mean(values, axes, True) if axes else values
-        return means if groups is None else _shared_in_groups(means, groups, axis)
-
-    centred = x - average(x)
-    scale = rsqrt(average(square(centred)) + epsilon)
+    centred, scale = _places(x, groups, axis, epsilon)
     return _scaled(
         centred, scale if gamma is None else scale * _along(gamma, rank, axis), _along(beta, rank, axis)
     )
+
+
+@normalize_places.gradient
+def _(g, out, x, gamma, beta, groups, axis, epsilon):
+    rank = len(x.shape)
+    axes = tuple(i for i in range(rank) if i != axis)
+    centred, scale = _places(x, groups, axis, epsilon)
+    # all that is summed over x is summed in these two, the rest is small: one number for each channel
+    plain, along = _mean_of_places(g, axis), _mean_of_places(g * centred, axis)
+    count = cast(product([n for i, n in enumerate(sizes_of(x)) if 0 < i != axis]), x.dtype)
+    to_gamma, to_beta = sum(along * scale * count, axes), sum(plain * count, axes)
+    factor = scale
+    if gamma is not None:
+        spread = _along(gamma, rank, axis)
+        plain, along, factor = plain * spread, along * spread, scale * spread
+    plain, along = (t if groups is None else _shared_in_groups(t, groups, axis) for t in (plain, along))
+    total = g * factor - (centred * (along * square(scale) * scale) + plain * scale)
+    return total, None if gamma is None else to_gamma, None if beta is None else to_beta
+
+
+def _places(x, groups, axis, epsilon):
+    """(x - mean, 1 / deviation), the latter one number for each channel: x keeps its shape, and is passed over few
+    times."""
+    share = (lambda t: t) if groups is None else (lambda t: _shared_in_groups(t, groups, axis))
+    centred = x - share(_mean_of_places(x, axis))
+    return centred, rsqrt(share(_mean_of_places(square(centred), axis)) + epsilon)
+
+
+def _mean_of_places(x, axis):
+    axes = tuple(i for i in range(1, len(x.shape)) if i != axis)
+    return mean(x, axes, True) if axes else x
 
 
 def _shared_in_groups(means, groups, axis):

@@ -1072,6 +1072,15 @@ def _group_normalization(d: Draw) -> list[Sample]:
     return [S(d(2, 3, 4), 2), S(d(2, 4, 2), 2, d(4), d(4), 1), S(d(2, 4), 4, None, d(4), epsilon=0.1)]
 
 
+@_for("normalize_places")
+def _normalize_places(d: Draw) -> list[Sample]:
+    return [
+        S(d(2, 3, 4), d(4), d(4), 2, 2, 0.1),
+        S(d(2, 4, 2, 3), d(4), None, None, 1, 1e-3),
+        S(d(2, 3, 4), None, d(4), None, 2, 1e-3),
+    ]
+
+
 # randomness, CTC ---------------------------------------------------------------------------------------------
 RANDOM = ("random_uniform", "random_normal", "random_truncated_normal", "random_binomial")
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 import tensorflow as tf
-from kcore_backend_tf.operations import normalization
+from kcore_backend_tf.operations import images, normalization
 
 import kcore
 from kcore import backend as K
@@ -106,3 +106,19 @@ def test_the_way_back_shares_what_the_way_forwards_computed(monkeypatch):
     monkeypatch.setattr(normalization, "_composed", lambda *a: made.append(1) or plain(*a))
     normalized((12, 5), -1)
     assert made == [1]
+
+
+# bilinear resizing ------------------------------------------------------------------------------------------------
+@pytest.mark.parametrize("few", [0, 10**9])
+@pytest.mark.parametrize("factors", [(2, 2), (1, 2), (3, 2)])
+def test_both_forms_of_the_gradient_of_bilinear_resizing_compute_the_same(monkeypatch, factors, few):
+    monkeypatch.setattr(images, "FEW", few)
+    random = np.random.RandomState(0)
+    x = random.randn(2, 4, 5, 3).astype("float32")
+    pull = random.randn(2, 4 * factors[0], 5 * factors[1], 3).astype("float32")
+
+    def enlarged(x, pull):
+        return K.resize_images(x, *factors, "channels_last", "bilinear") * pull
+
+    found, wanted = (run(enlarged, x, pull, backend=b, gradients=[0])[1] for b in ("tensorflow", "numpy"))
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-5)

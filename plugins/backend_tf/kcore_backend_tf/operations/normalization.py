@@ -6,6 +6,7 @@ found while running, by the size alone.
 
 import tensorflow as tf
 
+from .choice import by_size, on_gpu
 from .elements import wide
 
 # values of the input from which the fused ops are the faster ones
@@ -17,10 +18,6 @@ KEPT = "kcore_batch_normalization"
 def _four(x):
     """`x` (batch, ..., channels) as (batch, rows, 1, channels)."""
     return tf.reshape(x, [tf.shape(x)[0], -1, 1, x.shape[-1]]) if x.shape.rank != 4 else x
-
-
-def _is_fused(x, axis):
-    return x.dtype == tf.float32 and x.shape.rank >= 2 and x.shape[axis] is not None
 
 
 def _turns(x, axis):
@@ -51,7 +48,7 @@ def _fused(x, gamma, beta, axis, epsilon):
     # the op's variance is n / (n - 1) times the batch's own
     count = tf.cast(tf.size(x, tf.int64) // x.shape[-1], x.dtype)
     variance *= tf.maximum(count - 1.0, 1.0) / count
-    return [_turned(_like(y, x), back), mean, variance, *(kept if _on_gpu() else kept[:2])]
+    return [_turned(_like(y, x), back), mean, variance, *(kept if on_gpu() else kept[:2])]
 
 
 def _fused_back(g, x, gamma, kept, axis, epsilon):
@@ -93,24 +90,10 @@ def _composed_back(g, x, gamma, kept, axis):
 
 
 # which of the two -------------------------------------------------------------------------------------------------
-def _on_gpu():
-    return bool(tf.config.list_logical_devices("GPU"))
-
-
-def _is_small(x, axis):
-    """Whether the composed form is to compute `x`: known, or a tensor that tells while running."""
+def _chosen(x, axis, composed, fused):
     if x.dtype != tf.float32 or x.shape[axis] is None:
-        return True
-    if _on_gpu():
-        return False
-    count = x.shape.num_elements()
-    return tf.size(x, tf.int64) < SMALL if count is None else count < SMALL
-
-
-def _chosen(small, composed, fused):
-    if isinstance(small, bool):
-        return composed() if small else fused()
-    return tf.cond(small, composed, fused)
+        return composed()
+    return fused() if on_gpu() else by_size(x, SMALL, composed, fused)
 
 
 def _forward(x, gamma, beta, axis, epsilon):
@@ -121,7 +104,8 @@ def _forward(x, gamma, beta, axis, epsilon):
         if all(a is b for a, b in zip(before, asked)) and (place, fuzz) == (axis, epsilon):
             return made
     made = _chosen(
-        _is_small(x, axis),
+        x,
+        axis,
         lambda: _composed(x, gamma, beta, axis, epsilon),
         lambda: _fused(x, gamma, beta, axis, epsilon),
     )
@@ -144,7 +128,8 @@ def standardize_channels(x, gamma, beta, axis, epsilon):
 def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
     kept = _forward(x, gamma, beta, axis, epsilon)[3:]
     made = _chosen(
-        _is_small(x, axis),
+        x,
+        axis,
         lambda: _composed_back(g, x, gamma, kept, axis),
         lambda: _fused_back(g, x, gamma, kept, axis, epsilon),
     )
@@ -154,7 +139,7 @@ def standardize_channels_gradient(g, x, gamma, beta, axis, epsilon):
 
 def normalize_channels(x, mean, var, gamma, beta, axis, epsilon):
     """Of images by the op that TensorFlow joins with the convolution before and the activation behind it."""
-    images = _is_fused(x, axis) and x.shape.rank == 4 and axis == 3
+    images = x.dtype == tf.float32 and x.shape.rank == 4 and axis == 3 and x.shape[3] is not None
     if not images or epsilon < 1e-5:  # which is the least that GPUs take
         scale = tf.math.rsqrt(var + tf.constant(epsilon, x.dtype)) * gamma
         return x * _along(scale, x, axis) + _along(beta - mean * scale, x, axis)
