@@ -200,11 +200,9 @@ def group_normalization(
     """
     rank = len(x.shape)
     axis = normalize_axis(axis, rank)
-    channels = x.shape[axis]
     if axis == 0:
         raise ArgumentError("axis=0 is the batch; give the axis of the channels.")
-    if channels is None or groups < 1 or channels % groups:
-        raise ShapeError(f"{describe(x.shape)}: axis {axis} cannot be divided into {groups} equal groups.")
+    _check_groups(x, groups, axis)
     return _scaled_by_places(x, groups, gamma, beta, axis, epsilon)
 
 
@@ -222,7 +220,18 @@ def _scaled_by_places(x, groups, gamma, beta, axis, epsilon):
     return _scaled(centred * scale, gamma, beta)
 
 
-@composite(shape=same_first, dtype=dtypes.floating)
+def _check_groups(x, groups, axis):
+    channels = x.shape[axis]
+    if groups is not None and (channels is None or groups < 1 or channels % groups):
+        raise ShapeError(f"{describe(x.shape)}: axis {axis} cannot be divided into {groups} equal groups.")
+
+
+def _places_shape(x, gamma, beta, groups, axis, epsilon):
+    _check_groups(x, groups, axis)
+    return x.shape
+
+
+@composite(shape=_places_shape, dtype=dtypes.floating)
 def normalize_places(x: Tensor, gamma: Optional, beta: Optional, groups, axis, epsilon):
     """(x - mean) / sqrt(variance + epsilon) * gamma + beta, the mean and the (biased) variance of each sample over
     all its axes but `axis`, and over each of `groups` groups of the channels there; `groups` None: of each alone.

@@ -353,3 +353,44 @@ def test_all_steps_in_one_operation_are_the_steps_one_by_one(kind, settings, mas
         found.append(function([values[0], flags, *values[1:]]))
     for one, other in zip(*found, strict=True):
         assert relative_error(one, other) < 1e-4
+
+
+@pytest.mark.parametrize("masks", [False, True])
+@pytest.mark.parametrize("reverse_order", [False, True])
+def test_stacked_cells_one_after_the_other_are_the_steps_one_by_one(masks, reverse_order, monkeypatch):
+    """Outputs, states and gradients, with states to start from, backwards where masked."""
+    flags = np.array([[0, 1, 1, 0, 1], [1, 1, 1, 1, 1], [0, 0, 1, 1, 0]], bool)
+    found = []
+    for at_once in (True, False):
+        if not at_once:
+            monkeypatch.setattr(layers.StackedRNNCells, "has_sequence", False)
+        cells = [layers.LSTMCell(4), layers.GRUCell(3, reset_after=True), layers.SimpleRNNCell(2)]
+        stack = layers.StackedRNNCells(cells, reverse_state_order=reverse_order)
+        sizes = stack.state_size
+        assert sizes == ((2, 3, 4, 4) if reverse_order else (4, 4, 3, 2))
+        inputs, mask = layers.Input((5, 4)), layers.Input((5,), dtype="bool")
+        starts = [layers.Input((n,)) for n in sizes]
+        layer = layers.RNN(stack, return_sequences=True, return_state=True, go_backwards=masks)
+        results = layer(inputs, mask=mask if masks else None, initial_state=starts)
+        random = np.random.RandomState(1)
+        layer.set_weights([random.uniform(-1, 1, w.shape) for w in layer.get_weights()])
+        slopes = K.gradients(
+            sum(K.sum(K.sin(r)) for r in results), [inputs, *starts, *layer.trainable_weights]
+        )
+        values = [random.uniform(-1, 1, (3, *t.shape[1:])) for t in (inputs, *starts)]
+        function = K.function([inputs, mask, *starts], [*results, *slopes])
+        found.append(function([values[0], flags, *values[1:]]))
+    for one, other in zip(*found, strict=True):
+        assert relative_error(one, other) < 1e-4
+
+
+def test_a_stack_with_a_step_of_its_own_runs_step_by_step():
+    class Doubled(layers.StackedRNNCells):
+        def call(self, inputs, states, **kwargs):
+            output, states = super().call(inputs, states, **kwargs)
+            return 2.0 * output, states
+
+    cell, x = layers.SimpleRNNCell(2), layers.Input((4, 3))
+    plain, twice = (layers.RNN(kind([cell])) for kind in (layers.StackedRNNCells, Doubled))
+    a, b = K.function([x], [plain(x), twice(x)])([numbers(2, 4, 3)])
+    assert relative_error(2.0 * a, b) < 1e-6
