@@ -55,9 +55,10 @@ def gru_sequence(
         output = candidate + first[:, :units] * (before - candidate)
         if mask is not None:
             output = masked(slices[1], output, before)
-        return [output], [output, concatenate([first, candidate, *kept], -1)]
+        return [output], [output, first, candidate, *kept]
 
-    return scan_function(step, [projected, *flags_of(mask)], [hidden])[1]
+    outputs, *gates = scan_function(step, [projected, *flags_of(mask)], [hidden])[1]
+    return [outputs, concatenate(gates, -1)]
 
 
 @gru_sequence.gradient
@@ -127,29 +128,28 @@ def _gru_back_before(g: Any, out: Any, hidden: Any, recurrent_kernel: Any, mask:
     units = recurrent_kernel.shape[0]
     before, z, r, update, new = _gru_factors(out, hidden, mask)
     direct = _gru_direct(to_gates, out[1], units)
-    rows = [to_outputs, concatenate([update, new], -1), z, r, before * r * (1.0 - r)]
+    rows = [to_outputs, update, new, z, r, before * r * (1.0 - r)]
     if direct is not None:
-        rows += [concatenate([direct[0], direct[2]], -1), direct[1]]
+        rows += direct[:3]
     turned = transpose(recurrent_kernel)
     turned_on, last = turned[: 2 * units], turned[2 * units :]
 
     def step(arriving: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
-        to_output, factor, kept, gate, slope, *more = slices
+        to_output, to_z, to_candidate, kept, gate, slope, *more = slices
         d_output = to_output + arriving[0]
-        pair = concatenate([d_output, d_output], -1) * factor
-        pair = pair + more[0] if more else pair
-        d_candidate = pair[:, units:]
+        d_z, d_candidate = d_output * to_z, d_output * to_candidate
+        d_candidate = d_candidate + more[2] if more else d_candidate
         d_product = matmul(d_candidate, last)
-        d_reset = d_product * slope + more[1] if more else d_product * slope
-        first = concatenate([pair[:, :units], d_reset], -1)
+        d_reset = d_product * slope
+        if more:
+            d_z, d_reset = d_z + more[0], d_reset + more[1]
+        first = concatenate([d_z, d_reset], -1)
         passed = matmul(first, turned_on) + d_product * gate + d_output * kept
-        return [passed], [concatenate([first, d_candidate], -1)]
+        return [passed], [first, d_candidate]
 
-    (d_hidden,), (dz,) = scan_function(step, rows, [hidden * 0.0], reverse=True)
-    kernels = [
-        weight_gradient(before, dz[:, :, : 2 * units]),
-        weight_gradient(r * before, dz[:, :, 2 * units :]),
-    ]
+    (d_hidden,), (d_first, d_candidates) = scan_function(step, rows, [hidden * 0.0], reverse=True)
+    kernels = [weight_gradient(before, d_first), weight_gradient(r * before, d_candidates)]
+    dz = concatenate([d_first, d_candidates], -1)
     return dz, d_hidden, concatenate(kernels, -1), sum(reshape(dz, (-1, 3 * units)), 0)
 
 

@@ -9,7 +9,7 @@ import numpy as np
 from kcore.extending import normalize_axis
 from kcore.extending import reshaped as reshaped_shape
 
-from ..values import Value, constant, first_shape, mx, of, raw, scope
+from ..values import HELD, Value, constant, first_shape, mx, of, raw, scope
 from .sums import by_channels, filled, sum_over
 from .wrapping import reshaped, spread
 
@@ -175,7 +175,15 @@ def concatenate(tensors, axis=-1):
         shape = (*kept[0].shape[:-1], sum(t.shape[-1] for t in kept))
         return Value(None, shape, kept[0].dtype, first=of(firsts[0]).concat(*firsts, dim=1))
     data = [raw(t) for t in kept]
-    return of(data[0]).concat(*data, dim=axis)
+    F = of(data[0])
+    if HELD[kept[0].dtype] == "float32" and kept[0].ndim not in (2, 4) and (axis or kept[0].ndim == 1):
+        # oneDNN joins matrices and images; anything else MXNet joins an element at a time
+        before = math.prod(kept[0].shape[:axis])
+        rows = [d.reshape((before, -1)) for d in data]
+        shape = list(kept[0].shape)
+        shape[axis] = sum(t.shape[axis] for t in kept)
+        return F.concat(*rows, dim=1).reshape(tuple(shape))
+    return F.concat(*data, dim=axis)
 
 
 def reverse(x, axes):
