@@ -24,6 +24,8 @@ class Wrapper(Layer):
         if not isinstance(layer, Layer):
             raise ArgumentError(f"{self._told()} wraps a layer; {layer!r} was given.")
         self.layer = layer
+        if not self._trainable:
+            layer.trainable = False
 
     @property
     def trainable(self):

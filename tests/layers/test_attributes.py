@@ -54,6 +54,12 @@ def test_a_wrapper_is_trainable_as_the_layer_within():
         assert not wrapper.layer.trainable or wrapper is both
         assert not wrapper.trainable_weights and wrapper.get_config()["trainable"] is False
         wrapper.trainable = True
+    for wrap in (layers.TimeDistributed, layers.Bidirectional):
+        inner = layers.SimpleRNN(2, return_sequences=True)
+        for frozen in (wrap(inner, trainable=False), wrap(layers.SimpleRNN(2, trainable=False))):
+            frozen(layers.Input((3, 4)) if wrap is layers.Bidirectional else layers.Input((2, 3, 4)))
+            assert frozen.weights and not frozen.trainable_weights
+            assert not type(frozen).from_config(frozen.get_config()).layer.trainable
     timed.layer.trainable = False
     assert not timed.trainable and timed.get_config()["trainable"] is False
     both.forward_layer.trainable = False
