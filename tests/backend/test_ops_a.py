@@ -24,6 +24,7 @@ class Meanings(Engine):
     """The smallest engine: the declared meanings."""
 
     name = "meanings"
+    features = frozenset({"float64", "float16"})
 
     def __init__(self):
         self.primitives = {op.name: op.meaning for op in declared() if op.is_primitive}
