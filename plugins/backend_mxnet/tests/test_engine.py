@@ -16,20 +16,15 @@ from kcore_backend_mxnet.startup import import_mxnet
 import kcore
 from kcore import backend as K
 from kcore.errors import ArgumentError
-from kcore.extending import operation
 from kcore.kernel.context import engine
 from kcore.layers import (
-    LSTM,
     BatchNormalization,
-    Conv1D,
     Conv2D,
-    Conv3D,
     Dense,
     DepthwiseConv2D,
     Dropout,
     Flatten,
     MaxPooling2D,
-    SeparableConv2D,
     ZeroPadding2D,
 )
 from kcore.models import Sequential
@@ -193,84 +188,6 @@ def test_zeros_around_an_image_are_the_convolutions_own_when_predicting(around, 
         assert [n["attrs"]["pad"] for n in nodes if n["op"] == "Convolution"][-1:] == pads
 
 
-FOLDED = [
-    [Conv2D(4, 3, use_bias=False, input_shape=(7, 6, 2)), BatchNormalization()],
-    [Conv2D(4, 3, strides=2, padding="same", input_shape=(7, 6, 2)), BatchNormalization(scale=False)],
-    [DepthwiseConv2D(3, depth_multiplier=2, input_shape=(7, 6, 2)), BatchNormalization(center=False)],
-    [SeparableConv2D(4, 3, input_shape=(7, 6, 2)), BatchNormalization(center=False, scale=False)],
-    [Conv1D(4, 3, padding="causal", input_shape=(7, 2)), BatchNormalization(), Flatten()],
-    [Conv3D(2, 2, input_shape=(4, 4, 4, 2)), BatchNormalization(epsilon=0.1)],
-    [Dense(4, use_bias=False, input_shape=(3, 5)), BatchNormalization()],
-    [Dense(4, input_shape=(5,)), BatchNormalization(), Dense(2)],
-]
-
-
-@pytest.mark.parametrize("layers", FOLDED)
-def test_normalisation_goes_into_the_weights_before_it_when_predicting(layers, monkeypatch):
-    """Also when the weights change, are replaced, or trained in place."""
-    monkeypatch.setattr("kcore_backend_mxnet.applies.LARGE", 1)
-    configs = [(type(layer), layer.get_config()) for layer in layers]
-    x = np.random.RandomState(0).randn(5, *configs[0][1]["batch_input_shape"][1:]).astype("float32")
-    found = []
-    for name in ("mxnet", "numpy"):
-        with kcore.use_backend(name):
-            model = Sequential([kind.from_config(config) for kind, config in configs])
-        model.compile(kcore.optimizers.SGD(0.01, momentum=0.9), "mse")
-        random = np.random.RandomState(3)
-        values = []
-        for _ in range(2):
-            model.set_weights([random.uniform(0.3, 1.5, w.shape) for w in model.get_weights()])
-            values.append(model.predict(x))
-            values.append(model.predict(x))
-            y = np.ones_like(values[-1])
-            model.train_on_batch(x, y)
-            values += [model.predict(x), np.array(model.evaluate(x, y, verbose=0))]
-        found.append(values)
-        if name == "mxnet":
-            step = next(s for key, s in model._steps._made.items() if key[0] == "predict").compiled
-            (graph,) = step._layout.steps[0]._made.values()
-            assert "BatchNorm" not in {n["op"] for n in graph.nodes()}
-            assert graph._prepared is not None and len(graph.op_nodes()) < len(graph.nodes())
-    for ours, theirs in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, theirs, atol=1e-5 * np.abs(theirs).max())
-
-
-def test_what_else_reads_a_convolution_is_not_folded():
-    """A result that is given beside its normalisation, and one whose gradient is asked for."""
-    x = np.random.RandomState(0).randn(3, 5, 5, 2).astype("float32")
-    found = []
-    for name in ("mxnet", "numpy"):
-        kcore.set_seed(1)
-        with kcore.use_backend(name):
-            image = kcore.layers.Input((5, 5, 2))
-            middle = Conv2D(3, 3)(image)
-            model = kcore.models.Model(image, [middle, BatchNormalization()(middle)])
-            model.set_weights([w + 0.5 for w in model.get_weights()])
-            slope = K.function([image], K.gradients(K.sum(K.square(model.outputs[1])), [image]))
-            found.append([*model.predict(x), slope([x])[0]])
-    for ours, theirs in zip(*found, strict=True):
-        np.testing.assert_allclose(ours, theirs, rtol=1e-4, atol=1e-5)
-
-
-@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
-def test_recurrent_weights_are_packed_once_while_they_stay(layer):
-    options = {"reset_after": True} if layer == "GRU" else {}
-    with kcore.use_backend("mxnet"):
-        model = Sequential([getattr(kcore.layers, layer)(4, input_shape=(5, 3), **options)])
-    x = np.random.RandomState(0).randn(2, 5, 3).astype("float32")
-    model.predict(x)
-    step = next(s for key, s in model._steps._made.items() if key[0] == "predict").compiled
-    (graph,) = step._layout.steps[0]._made.values()
-    assert not {"Concat", "SliceChannel"} & {n["op"] for n in graph.op_nodes()}
-    packed = graph._prepared._key
-    first = model.predict(x)
-    assert graph._prepared._key is packed
-    model.set_weights([2 * w for w in model.get_weights()])
-    again = model.predict(x)
-    assert graph._prepared._key is not packed and np.abs(again - first).max() > 1e-3
-    np.testing.assert_allclose(again, model.to_backend("numpy").predict(x), atol=1e-6)
-
-
 @pytest.mark.parametrize("shapes", [
     ((5, 5, 3), (1, 1, 3), (5, 5, 3)), ((1, 1, 3), (5, 5, 3), (5, 5, 1)), ((5, 1, 3), (1, 5, 3), (5, 5, 3)),
     ((5, 5, 1), (5, 5, 3), (1, 1, 1)),
@@ -311,21 +228,6 @@ def test_training_goes_on_where_it_stood_on_another_engine():
     moved.to_backend("mxnet")
     np.random.seed(9)
     assert np.isfinite(moved.fit(x, y, batch_size=16, verbose=0).history["loss"]).all()
-
-
-def test_long_loops_run_step_by_step(monkeypatch):
-    x = np.random.RandomState(0).randn(8, 12, 3).astype("float32")
-
-    def losses():
-        kcore.set_seed(2)
-        with kcore.use_backend("mxnet"):
-            model = Sequential([LSTM(4, input_shape=(12, 3)), Dense(1)])
-        model.compile("adam", "mse")
-        return model.fit(x, x[:, 0, :1], epochs=3, verbose=0).history["loss"]
-
-    laid_out = losses()
-    monkeypatch.setattr("kcore_backend_mxnet.compiled.UNROLLED", 10)
-    np.testing.assert_allclose(losses(), laid_out, rtol=1e-5)
 
 
 # MXNet's own mx.nd.array meets a newer SciPy
@@ -630,84 +532,6 @@ def test_weights_are_turned_once_and_not_in_each_step():
     for found in made_.values():
         assert not any(n["op"] == "transpose" for n in found)
     assert [n["op"] for n in made_["train"]].count("_backward_FullyConnected") == 2
-
-
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
-def test_recurrent_layers_train_as_on_numpy(layer, use_bias):
-    """By MXNet's operator, in both directions, with all outputs and with the last; a GRU that resets after."""
-    random = np.random.RandomState(0)
-    x, y = random.randn(30, 5, 4).astype("float32"), random.randn(30, 2)
-    options = {"reset_after": True} if layer == "GRU" else {}
-    found = []
-    for backend in ("numpy", "mxnet"):
-        kcore.set_seed(1)
-        make = lambda units, **more: getattr(kcore.layers, layer)(units, use_bias=use_bias, **options, **more)
-        with kcore.use_backend(backend):
-            both = kcore.layers.Bidirectional(make(4, return_sequences=True), input_shape=(5, 4))
-            model = Sequential([both, make(3, go_backwards=True), Dense(2)])
-        model.compile("adam", "mse")
-        np.random.seed(3)
-        losses = model.fit(x, y, batch_size=16, epochs=3, verbose=0).history["loss"]
-        found.append([np.array(losses), *model.get_weights()])
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-6)
-
-
-MASKED = {
-    "padded": [[1, 1, 1, 0, 0], [1, 1, 1, 1, 1], [1, 0, 0, 0, 0]],
-    "begins late": [[0, 0, 1, 1, 1], [0, 1, 0, 1, 0], [1, 1, 1, 1, 0]],
-    "nothing": [[0, 0, 0, 0, 0], [0, 0, 0, 0, 1], [1, 0, 1, 0, 1]],
-}
-
-
-@pytest.mark.parametrize("use_bias", [True, False])
-@pytest.mark.parametrize("mask", MASKED)
-@pytest.mark.parametrize("layer", ["LSTM", "GRU", "SimpleRNN"])
-def test_masked_steps_are_left_out_by_the_recurrent_operator(layer, mask, use_bias):
-    """Any mask, both ways, with all outputs and states: values and what weights learn; no NaN comes out of a hole."""
-    steps = np.array(MASKED[mask])
-    x = np.random.RandomState(0).randn(3, 5, 4).astype("float32")
-    x[steps == 0] = 9.0
-    options = {"use_bias": use_bias, **({"reset_after": True} if layer == "GRU" else {})}
-    found = []
-    for backend in ("numpy", "mxnet"):
-        kcore.set_seed(1)
-        kind = getattr(kcore.layers, layer)
-        with kcore.use_backend(backend):
-            image, start = kcore.layers.Input((5, 4)), kcore.layers.Input((3,))
-            hidden = kcore.layers.Masking(9.0)(image)
-            hidden = kcore.layers.Bidirectional(kind(3, return_sequences=True, **options))(hidden)
-            begin = [start] * (2 if layer == "LSTM" else 1)
-            ends = kind(3, return_sequences=True, return_state=True, **options)(hidden, initial_state=begin)
-            model = kcore.models.Model([image, start], ends)
-        model.compile(kcore.optimizers.SGD(0.1), "mse")
-        given = [x, np.full((3, 3), 0.5, "float32")]
-        made_ = model.predict(given)
-        losses = [model.train_on_batch(given, [np.ones_like(m) for m in made_]) for _ in range(3)]
-        found.append([*made_, np.array(losses), *model.get_weights()])
-    step = next(s for key, s in model._steps._made.items() if key[0] == "train").compiled
-    assert [n["op"] for g in step._layout.steps[0]._made.values() for n in g.nodes()].count("RNN") == 3
-    for one, other in zip(*found, strict=True):
-        np.testing.assert_allclose(one, other, atol=2e-6)
-
-
-@pytest.mark.parametrize(("layer", "gates", "states"), [("lstm", 4, 2), ("gru", 3, 1), ("simple_rnn", 1, 1)])
-def test_no_nan_comes_out_of_a_masked_step(layer, gates, states):
-    random = np.random.RandomState(0)
-    draw = lambda *shape: random.randn(*shape).astype("float32")
-    x, mask = draw(4, 2, 3), np.array([[1, 0], [0, 1], [1, 1], [0, 0]], "float32")[:, :, None]
-    weights = [draw(3, gates * 2), draw(2, gates * 2), draw(*((2, 6) if layer == "gru" else (gates * 2,)))]
-    begin = [draw(2, 2) for _ in range(states)]
-    found = []
-    for backend in ("numpy", "mxnet"):
-        with kcore.use_backend(backend):
-            for inputs in (x, np.where(mask == 0, np.float32(np.nan), x)):
-                made_ = operation(f"{layer}_layer")(inputs, *begin, *weights, mask)
-                found.append([np.asarray(m) for m in made_])
-    for other in found[1:]:
-        for one, theirs in zip(found[0], other, strict=True):
-            np.testing.assert_allclose(one, theirs, atol=1e-6)
 
 
 def test_frozen_normalisation_between_dense_layers_has_its_gradient_in_their_graph():
