@@ -139,7 +139,7 @@ def _residuals(
 
 def _before_turning(tensor: SymbolicTensor) -> SymbolicTensor:
     """`tensor`, or what it is the transpose of: that is mostly saved as well, and turned backwards where needed."""
-    while tensor.node is not None and tensor.node.op.name == "transpose":
+    while tensor.node is not None and tensor.node.op.name in ("transpose", "swapaxes"):
         tensor = tensor.node.arguments[0]
     return tensor
 
@@ -208,19 +208,98 @@ def _pass_back(plan: _Plan, node: Node, g: Sequence[SymbolicTensor]) -> Any:
     )
     made = rebuild(picked, swap)
     a, b = len(state_at), len(state_at) + len(captured_at)
-    sums = [add(s, m) for s, m in zip(sums_in, made[a:b], strict=True)]
     inputs = [*states_in, *sums_in, *saved_in, *rows_in]
-    back, outer = close_over([*made[:a], *sums, *made[b:]], inputs)
+    later = [_Later(t, inputs) for t in made[a:b]]
+    sums = [s if t.rest is None else add(s, t.rest) for s, t in zip(sums_in, later, strict=True)]
     rows = [*saved_stacks, *(sequences[i] for i in plan.read.values()), *(t for _, t in stacked)]
+    # what the sums that are made after the loop are of, where it is no row that the loop reads
+    stacks = dict(zip((*saved_in, *rows_in), rows, strict=True))
+    shown = list(dict.fromkeys(t for sum_ in later for t in sum_.needs if t not in stacks))
+    back, outer = close_over([*made[:a], *sums, *made[b:], *shown], inputs)
     if not rows:
         raise ArgumentError("a loop without outputs or saved values has nothing to differentiate")
     result = scan.symbolic([rows, carried, outer, back, not reverse])
+    stacks.update(zip(shown, result[len(result) - len(shown) :], strict=True))
     to_initial = [result[state_at.index(i)] if i in state_at else None for i in range(n_s)]
-    to_captured = [
-        result[a + captured_at.index(i)] if i in captured_at else None for i in range(len(captured))
-    ]
+    totals = {
+        i: t.total(result[a + k], stacks) for k, (i, t) in enumerate(zip(captured_at, later, strict=True))
+    }
+    to_captured = [totals.get(i) for i in range(len(captured))]
     to_sequences = [result[b + sequence_at.index(i)] if i in sequence_at else None for i in range(n_x)]
     return to_sequences, to_initial, to_captured
+
+
+class _Later:
+    """What one step adds to the gradient of a captured tensor, apart into what is summed step by step, `rest`, and
+    what is summed faster after the loop, over all steps at once: products of matrices over the rows of the batch, as
+    of a kernel, and sums over these rows, as of a bias.
+    """
+
+    def __init__(self, step: SymbolicTensor, inputs: Sequence[SymbolicTensor]) -> None:
+        self.products: list[tuple[SymbolicTensor, SymbolicTensor]] = []
+        self.biases: list[SymbolicTensor] = []
+        rest: list[SymbolicTensor] = []
+        inside = dependents(nodes_between([step], inputs), inputs) | set(inputs)
+        for term in _terms(step):
+            factors = _factors(term)
+            if factors and all(f in inside for f in factors):
+                self.products.append(factors)
+            elif (rows := _summed_rows(term)) is not None and rows in inside:
+                self.biases.append(rows)
+            else:
+                rest.append(term)
+        self.rest = sum_of(rest)
+
+    @property
+    def needs(self) -> list[SymbolicTensor]:
+        return [*(t for pair in self.products for t in pair), *self.biases]
+
+    def total(self, summed: SymbolicTensor, stacks: Any) -> SymbolicTensor:
+        """All of it; `summed` is what the loop has summed, `stacks` has the values of all steps (time, batch, ...)."""
+        rows = lambda t: operation("reshape")(stacks[t], (-1, t.shape[-1]))
+        products = [operation("matmul")(operation("transpose")(rows(x)), rows(y)) for x, y in self.products]
+        biases = [operation("sum")(rows(t), 0) for t in self.biases]
+        parts = [*products, *biases]
+        if self.rest is not None or not parts:
+            parts.insert(0, summed)
+        return sum_of(parts)
+
+
+def sum_of(terms: Sequence[SymbolicTensor]) -> Any:
+    """Their sum; None of nothing."""
+    total = None
+    for term in terms:
+        total = term if total is None else operation("add")(total, term)
+    return total
+
+
+def _terms(tensor: SymbolicTensor) -> list[SymbolicTensor]:
+    """The tensors, all of its shape, of which `tensor` is the sum."""
+    node = tensor.node
+    if node is None or node.op.name != "add" or any(t.shape != tensor.shape for t in inputs_of(node)):
+        return [tensor]
+    return [t for part in node.arguments for t in _terms(part)]
+
+
+def _factors(tensor: SymbolicTensor) -> tuple[SymbolicTensor, SymbolicTensor] | None:
+    """(x, y) where `tensor` is the product of x (batch, m) transposed and y (batch, n), and its shape is known."""
+    node = tensor.node
+    if node is None or node.op.name != "matmul" or None in tensor.shape or len(tensor.shape) != 2:
+        return None
+    first, second = node.arguments
+    if first.node is None or first.node.op.name not in ("transpose", "swapaxes"):
+        return None
+    return first.node.arguments[0], second
+
+
+def _summed_rows(tensor: SymbolicTensor) -> SymbolicTensor | None:
+    """The tensor (batch, n) of which `tensor` (n,) is the sum over the rows."""
+    node = tensor.node
+    if node is None or node.op.name != "sum_to_like" or len(tensor.shape) != 1:
+        return None
+    rows = node.arguments[0]
+    fits = len(rows.shape) == 2 and rows.shape[1] is not None and rows.shape[1] == tensor.shape[0]
+    return rows if fits else None
 
 
 @scan.gradient

@@ -191,11 +191,44 @@ def _ordered(nodes: dict[int, Node]) -> list[Node]:
 
 
 def _total(parts: list[SymbolicTensor]) -> SymbolicTensor:
-    total = parts[0]
-    for part in parts[1:]:
+    terms = _put_together(parts) if len(parts) > 1 else parts
+    total = terms[0]
+    for part in terms[1:]:
         total = operation("add")(total, part)
     parts[:] = [total]
     return total
+
+
+def _put_together(parts: list[SymbolicTensor]) -> list[SymbolicTensor]:
+    """`parts` with those joined that are the gradients of neighbouring pieces, as of gates: no sums with zeros."""
+    found = {part: _piece(part) for part in parts}
+    for axis in {piece[0] for piece in found.values() if piece}:
+        pieces = sorted(
+            ((piece[1:], part) for part, piece in found.items() if piece and piece[0] == axis),
+            key=lambda pair: pair[0],
+        )
+        ends = [0, *(end for (_, end), _ in pieces)]
+        whole = pieces[0][1].shape[axis] == ends[-1]
+        if len(pieces) > 1 and whole and [start for (start, _), _ in pieces] == ends[:-1]:
+            joined = {part for _, part in pieces}
+            rest = [p for p in parts if p not in joined]
+            inner = [part.node.arguments[0] for _, part in pieces]  # type: ignore[union-attr]
+            return [operation("concatenate")(inner, axis), *rest]
+    return parts
+
+
+def _piece(tensor: SymbolicTensor) -> tuple[int, int, int] | None:
+    """(axis, begin, end) where `tensor` is the gradient of a piece, cut out along one axis, and zeros around it."""
+    node = tensor.node
+    if node is None or node.op.name != "unslice":
+        return None
+    _, like, *cut = node.arguments
+    ranges = [slice(*c) for c in zip(*cut, strict=True)]
+    cut_axes = [i for i, r in enumerate(ranges) if r != slice(None, None, r.step) or r.step not in (None, 1)]
+    if len(cut_axes) != 1 or like.shape[cut_axes[0]] is None:
+        return None
+    begin, end, step = ranges[cut_axes[0]].indices(like.shape[cut_axes[0]])
+    return (cut_axes[0], begin, end) if step == 1 and end > begin else None
 
 
 def _apply_rule(node: Node, sums: dict[SymbolicTensor, list[SymbolicTensor]]) -> list[tuple[Any, Any]]:

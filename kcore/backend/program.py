@@ -46,6 +46,7 @@ class Program:
     rows_together: the unknown first sizes of the inputs are one and the same, the rows of a batch.
     simplified: nodes that change nothing are left out.
     sizes: what is known of the sizes of the inputs, of a loop's body, from around it.
+    own_results: no result is one of the inputs because nothing changes it: these are arrays of the caller's.
     """
 
     inputs: Sequence[SymbolicTensor]
@@ -56,6 +57,7 @@ class Program:
     rows_together: bool = False
     simplified: bool = True
     sizes: KnownSizes | None = None
+    own_results: bool = True
 
     def lower(self, engine: Any, opened: list[Opened] | None = None) -> FlatProgram:
         """The flat program for `engine`; `opened` is filled with the composites that were opened.
@@ -176,7 +178,7 @@ class _Flattener:
         inputs = tuple(self._new(t) for t in program.inputs)
         for tensor, slot in zip(program.inputs, inputs, strict=True):
             self.slots[tensor] = slot
-        self._results = set(wanted)
+        self._results = set(wanted) if program.own_results else set()
         self._visit(wanted)
         slots = [self.slots[t] for t in wanted]
         n = len(program.outputs)
@@ -358,7 +360,8 @@ def lower_body(
     body: Body, engine: Any, opened: list[Opened] | None = None, sizes: KnownSizes | None = None
 ) -> FlatProgram:
     """A loop's body as a flat program of its own; everything it reads is among its inputs."""
-    return Program(body.inputs, body.outputs, name="body", sizes=sizes).lower(engine, opened)
+    program = Program(body.inputs, body.outputs, name="body", sizes=sizes, own_results=False)
+    return program.lower(engine, opened)
 
 
 __all__ = ["Body", "Opened", "Program", "chained", "connected", "leaves_of", "lower_body", "replaced"]
