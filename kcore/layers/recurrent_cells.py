@@ -426,33 +426,11 @@ class StackedRNNCells(Layer):
             if hasattr(cell, "release"):
                 cell.release()
 
-    @property
-    def has_sequence(self):
-        """Whether all steps of the first cell can be done before all of the second: each has an operation for them."""
-        plain = type(self).call is StackedRNNCells.call
-        return plain and all(getattr(cell, "has_sequence", False) for cell in self.cells)
-
-    def sequence(self, inputs, states, mask=None):
-        """As that of a cell. Where the mask leaves a step out, all states stay: no cell looks at the one below then."""
-        own = self._states_by_cell(states)
-        for cell in self.cells:
-            with computing(cell):
-                inputs, *before = in_type_of(cell, [inputs, *own[id(cell)]])
-                inputs, own[id(cell)] = cell.sequence(inputs, before, mask)
-        return inputs, self._states_in_order(own)
-
-    def _states_by_cell(self, states):
+    def call(self, inputs, states, constants=None, training=None):
         left, own = list(states), {}
         for cell in self._in_state_order():
             count = len(state_sizes(cell))
             own[id(cell)], left = left[:count], left[count:]
-        return own
-
-    def _states_in_order(self, own):
-        return [state for cell in self._in_state_order() for state in own[id(cell)]]
-
-    def call(self, inputs, states, constants=None, training=None):
-        own = self._states_by_cell(states)
         for cell in self.cells:
             given = {"training": training} if takes(cell, "training") else {}
             if constants is not None and takes(cell, "constants"):
@@ -460,7 +438,7 @@ class StackedRNNCells(Layer):
             with computing(cell):
                 inputs, *own[id(cell)] = in_type_of(cell, [inputs, *own[id(cell)]])
                 inputs, own[id(cell)] = cell.call(inputs, own[id(cell)], **given)
-        return inputs, self._states_in_order(own)
+        return inputs, [state for cell in self._in_state_order() for state in own[id(cell)]]
 
     def get_config(self):
         return {**super().get_config(), "cells": [objects.config_of(cell) for cell in self.cells]}
