@@ -14,7 +14,7 @@ from ..kernel.flat import FlatProgram, Instruction, TensorSpec
 from .declare import as_tensor
 from .gradients import GRADIENTS, connected, expand_gradients
 from .graph import inputs_of, leaves_of, nodes_between, rebuild, substitute
-from .pruning import live
+from .pruning import by_last_states, live
 from .simplify import Simplifier
 from .sizes import KnownSizes
 from .tensor import Constant, Node, Placeholder, SymbolicTensor, scope
@@ -205,6 +205,8 @@ class _Flattener:
 
     def _live(self, wanted: list[int]) -> tuple[Instruction, ...]:
         """Only instructions that something wanted depends on."""
+        if self.simplifier is not None:
+            self.instructions = by_last_states(self.instructions, self.specs)
         kept, used = live(self.instructions, wanted)
         self.constants = {s: v for s, v in self.constants.items() if s in used}
         self.variables = {s: v for s, v in self.variables.items() if s in used}

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from typing import Any
 
-from ..kernel.flat import FlatProgram, Instruction, slots_of
+from ..kernel.flat import FlatProgram, Instruction, TensorSpec, slots_of
 
 
 def live(instructions: Sequence[Instruction], wanted: Iterable[int]) -> tuple[list[Instruction], set[int]]:
@@ -20,6 +20,35 @@ def live(instructions: Sequence[Instruction], wanted: Iterable[int]) -> tuple[li
             kept.append(instruction)
             used.update(slots_of(instruction))
     return kept[::-1], used
+
+
+def by_last_states(instructions: Sequence[Instruction], specs: Sequence[TensorSpec]) -> list[Instruction]:
+    """The last step of what a loop stacks is read from the loop's last state, where that is the same: the stack then
+    is perhaps not asked for at all."""
+    state_of: dict[int, int] = {}
+    result = []
+    for instruction in instructions:
+        if instruction.op == "scan" and not instruction.attributes["reverse"]:
+            body, count = instruction.attributes["body"], len(_slots(instruction.inputs[1]))
+            states = dict(zip(body.outputs[:count], instruction.outputs[:count], strict=True))
+            for inner, outer in zip(body.outputs[count:], instruction.outputs[count:], strict=True):
+                if inner in states:
+                    state_of[outer] = states[inner]
+        elif instruction.op == "slice" and instruction.inputs[0] in state_of:
+            instruction = _from_state(instruction, state_of[instruction.inputs[0]], specs)
+        result.append(instruction)
+    return result
+
+
+def _from_state(cut: Instruction, state: int, specs: Sequence[TensorSpec]) -> Instruction:
+    """`cut`, a slice of a stack (time, ...), as the state (...) with a first axis of 1, if it cuts the last step out."""
+    begin, end, step = (cut.attributes[name] for name in ("begin", "end", "step"))
+    whole = all((b, e, s) == (None, None, 1) for b, e, s in zip(begin[1:], end[1:], step[1:], strict=True))
+    shape = specs[state].shape
+    if not whole or (begin[0], end[0], step[0]) != (-1, None, 1) or shape.count(None) > 1:
+        return cut
+    sizes = (1, *(-1 if size is None else size for size in shape))
+    return replace(cut, op="reshape", inputs=(state,), attributes={"shape": sizes})
 
 
 def _narrowed(scan: Instruction, used: set[int]) -> Instruction:

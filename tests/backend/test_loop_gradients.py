@@ -1,4 +1,4 @@
-"""What the gradient of a loop leaves to after the loop, and gradients of pieces that make up a whole."""
+"""What a loop and its gradient leave to after the loop, and gradients of pieces that make up a whole."""
 
 import numpy as np
 import pytest
@@ -91,3 +91,26 @@ def test_gradients_of_pieces_are_joined_where_they_make_up_the_whole(cuts, whole
     for i, (a, b) in enumerate(cuts):
         expected[:, a:b] += (i + 1.0) * np.exp(value[:, a:b])
     np.testing.assert_allclose(K.function([x], gradient)([value])[0], expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("batch", [None, BATCH])
+@pytest.mark.parametrize("reverse", [False, True])
+def test_the_last_step_is_the_last_state(batch, reverse):
+    x = K.placeholder((TIME, batch, SIZE))
+
+    def step(states, slices):
+        new = K.tanh(slices[0] + states[0])
+        return [new], [new, K.exp(new)]
+
+    start = x[0] * 0.0
+    (state,), (outputs, others) = scan_function(step, [x], [start], reverse)
+    value = numbers(TIME, BATCH, SIZE).astype("float32")
+    asked = [outputs[-1], others[-1], outputs[-2], outputs[0], outputs[-1:, :, 1:]]
+    found = K.function([x], [outputs, others, *asked])([value])
+    for got, whole, key in zip(
+        found[2:], (0, 1, 0, 0, 0), (-1, -1, -2, 0, np.index_exp[-1:, :, 1:]), strict=True
+    ):
+        np.testing.assert_array_equal(got, found[whole][key])
+    flat = Program([x], [outputs[-1]]).lower(engine("numpy"))
+    (loop,) = [i for i in flat.instructions if i.op == "scan"]
+    assert len(loop.outputs) == (2 if reverse else 1)  # nothing is stacked where the state tells
