@@ -30,6 +30,7 @@ from . import (
     function as _function,
 )
 from .control import repeat_while
+from .cross_entropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse
 from .declare import declared as _declared
 from .differentiate import grad, value_and_grad

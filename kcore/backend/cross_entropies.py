@@ -1,0 +1,58 @@
+"""Cross-entropies as Keras 2 computes them: of what came out of softmax or sigmoid, by what went in.
+
+So nothing is cut off at epsilon: a prediction that is wrong and sure of it has its full loss, and a gradient.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from .declare import operation
+from .tensor import SymbolicTensor
+
+
+def _logits(output: Any, op: str) -> Any:
+    """x where `output` is the operation `op` of x, else None."""
+    node = output.node if isinstance(output, SymbolicTensor) else None
+    return node.arguments[0] if node is not None and node.op.name == op else None
+
+
+def _logits_of_classes(output: Any, axis: int) -> Any:
+    """x where `output` is softmax(x) of (batch, classes) over the classes; of more axes Keras 2 does not see it."""
+    logits = _logits(output, "softmax")
+    if logits is None or len(output.shape) != 2 or {axis, output.node.arguments[1]} - {1, -1}:
+        return None
+    return logits
+
+
+def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
+    """-sum t log p along `axis`; `output` is p (normalised first) or its logits.
+
+    Where p is softmax(x) of (batch, classes), x is used: the gradient then takes each t to sum to 1.
+    """
+    logits = None if from_logits else _logits_of_classes(output, axis)
+    if logits is not None:
+        return operation("categorical_crossentropy")(target, logits, True, axis)
+    return operation("categorical_crossentropy")(target, output, from_logits, axis)
+
+
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """-log p[target] along `axis`; targets are class numbers, in the output's shape without `axis` (or with 1).
+
+    Where p is softmax(x) of (batch, classes), x is used.
+    """
+    logits = None if from_logits else _logits_of_classes(output, axis)
+    if logits is not None:
+        return operation("sparse_categorical_crossentropy")(target, logits, True, axis)
+    return operation("sparse_categorical_crossentropy")(target, output, from_logits, axis)
+
+
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """-t log p - (1 - t) log(1 - p), element by element; `output` is p, or its logit. Where p is sigmoid(x), x is
+    used."""
+    logits = None if from_logits else _logits(output, "sigmoid")
+    if logits is not None:
+        return operation("binary_crossentropy")(target, logits, True)
+    return operation("binary_crossentropy")(target, output, from_logits)
