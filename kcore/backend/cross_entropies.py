@@ -11,18 +11,29 @@ from .declare import operation
 from .tensor import SymbolicTensor
 
 
-def _logits(output: Any, op: str) -> Any:
-    """x where `output` is the operation `op` of x, else None."""
-    node = output.node if isinstance(output, SymbolicTensor) else None
-    return node.arguments[0] if node is not None and node.op.name == op else None
+def _made_by(output: Any, op: str) -> Any:
+    """The arguments of the operation `op` that `output` comes out of, else None."""
+    if not isinstance(output, SymbolicTensor):
+        return None
+    node = output.node
+    while node is not None and node.op.name == "cast" and node.arguments[0].dtype == output.dtype:
+        node = node.arguments[0].node  # a cast that changes nothing
+    return node.arguments if node is not None and node.op.name == op else None
 
 
 def _logits_of_classes(output: Any, axis: int) -> Any:
     """x where `output` is softmax(x) of (batch, classes) over the classes; of more axes Keras 2 does not see it."""
-    logits = _logits(output, "softmax")
-    if logits is None or len(output.shape) != 2 or {axis, output.node.arguments[1]} - {1, -1}:
+    found = _made_by(output, "softmax")
+    if found is None or len(output.shape) != 2 or {axis, found[1]} - {1, -1}:
         return None
-    return logits
+    return found[0]
+
+
+def logits_of(output: Any) -> Any:
+    """What a cross-entropy reads in the place of `output`, or `output` itself."""
+    found = _made_by(output, "sigmoid")
+    logits = found[0] if found is not None else _logits_of_classes(output, -1)
+    return output if logits is None else logits
 
 
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
@@ -52,7 +63,7 @@ def sparse_categorical_crossentropy(
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
     """-t log p - (1 - t) log(1 - p), element by element; `output` is p, or its logit. Where p is sigmoid(x), x is
     used."""
-    logits = None if from_logits else _logits(output, "sigmoid")
-    if logits is not None:
-        return operation("binary_crossentropy")(target, logits, True)
+    found = None if from_logits else _made_by(output, "sigmoid")
+    if found is not None:
+        return operation("binary_crossentropy")(target, found[0], True)
     return operation("binary_crossentropy")(target, output, from_logits)

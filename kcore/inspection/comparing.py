@@ -19,9 +19,10 @@ import numpy as np
 
 from .. import dtypes
 from .._lazy import lazy_module
+from ..backend.cross_entropies import logits_of
 from ..backend.declare import as_tensor, operation
 from ..backend.gradients import gradients
-from ..backend.graph import leaves_of, rebuild
+from ..backend.graph import inputs_of, leaves_of, nodes_between, rebuild
 from ..backend.program import Program
 from ..backend.recording import Call
 from ..backend.tensor import Constant, Placeholder, SymbolicTensor, numpy_dtype
@@ -210,7 +211,8 @@ class _Comparing:
             t: g for t, g in zip(floating, gradients(total, floating), strict=True) if g is not None
         }
         points = dict.fromkeys(t for c in self.calls for t in (*c.inputs, *_tensors(c.masks), *c.outputs))
-        points.update(dict.fromkeys(before_rounding(t) for t in self.graph.outputs))
+        for before in (before_rounding, _before_activation):
+            points.update(dict.fromkeys(before(t) for t in self.graph.outputs))
         points.update(dict.fromkeys([total, *self.slopes.values()]))
         self.values = dict(zip(points, self._run(reference, list(points)), strict=True))
         self.loss = float(self.values[total])
@@ -262,9 +264,8 @@ class _Comparing:
             self.fed[head.target] = array[..., None] if array.ndim == len(head.target.shape) - 1 else array
         swap = {**dict(zip(model.inputs, self.graph.inputs, strict=False))}
         swap.update(zip(model.outputs, outputs, strict=True))
-        swap.update(
-            (before_rounding(a), before_rounding(b)) for a, b in zip(model.outputs, outputs, strict=True)
-        )
+        for before in (before_rounding, _before_activation):  # which a loss may read in their place
+            swap.update((before(a), before(b)) for a, b in zip(model.outputs, outputs, strict=True))
         swap.update((h.sample_weight, ones_for(h)) for h in compiled.trained)
         (total,) = rebuild([compiled.total_loss], swap)
         extra = [t for t in leaves_of([total]) if isinstance(t, Variable) and t not in self.fed]
@@ -313,7 +314,9 @@ class _Comparing:
 
     def _loss_alone(self, engine: Any) -> Row:
         row = Row(LOSS, "loss", engine.name)
-        entering = [before_rounding(t) for t in self.graph.outputs]
+        near = [f(t) for t in self.graph.outputs for f in (before_rounding, _before_activation)]
+        read = {t for node in nodes_between([self.total], near) for t in inputs_of(node)}
+        entering = [t for t in near if t in read] or self.graph.outputs
         self._compared(engine, row, list(dict.fromkeys(entering)), [self.total])
         return row
 
@@ -403,6 +406,11 @@ def apart(got: np.ndarray, want: np.ndarray, tolerance: tuple[float, float] | No
         found = np.where(same, 0.0, np.abs(wide - due) / (relative * np.abs(due) + absolute * scale))
     found = np.where(np.isfinite(found), found, np.inf)
     return float(found.max())
+
+
+def _before_activation(output: SymbolicTensor) -> SymbolicTensor:
+    """What a cross-entropy reads in the place of a model's output: what went into its softmax or sigmoid."""
+    return logits_of(before_rounding(output))
 
 
 def _kinds(tensors: Sequence[SymbolicTensor]) -> list[str]:

@@ -220,3 +220,29 @@ def _sentences(k, sequences):
 
 _case("sentences_read", lambda k: _sentences(k, False))
 _case("sentences_read_in_sequence", lambda k: _sentences(k, True))
+
+
+def _crossentropy(k, name, activation, size, *shape, draw=np.abs):
+    """Of what comes out of an activation: also sure mistakes, and targets that do not sum to 1."""
+    function, before = getattr(k.backend, name), getattr(k.activations, activation)
+    return k.sloped(lambda x, t: function(t, before(x)), size * k.real(*shape), draw(k.real(*shape)))
+
+
+_case("crossentropy_softmax", lambda k: _crossentropy(k, "categorical_crossentropy", "softmax", 40, 5, 4))
+_case(
+    "crossentropy_softmax_steps",
+    lambda k: _crossentropy(k, "categorical_crossentropy", "softmax", 3, 2, 3, 4),
+)
+_case(
+    "crossentropy_sigmoid",
+    lambda k: _crossentropy(k, "binary_crossentropy", "sigmoid", 40, 2, 3, 4, draw=np.sign),
+)
+_case(
+    "crossentropy_classes",
+    lambda k: k.sloped(
+        lambda x: k.backend.sparse_categorical_crossentropy(
+            k.backend.constant([[0], [3], [1], [2], [3]], dtype="int32"), k.activations.softmax(x)
+        ),
+        40 * k.real(5, 4),
+    ),
+)

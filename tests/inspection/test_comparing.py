@@ -132,6 +132,7 @@ def test_masks_and_the_loss_are_compared_too():
     # a mask that comes out wrong is a fault of the layer that makes it
     wrong = WithFaults(not_equal=lambda x, y: x == x)
     assert kcore.compare(model, ["numpy", wrong], np.array([[1, 2, 0], [3, 0, 0]])).first.kind == "Embedding"
+    model.compile("sgd", "kullback_leibler_divergence")
     wrong = WithFaults(log=lambda x: np.log(x) + x.dtype.type(0.1))
     assert kcore.compare(model, ["numpy", wrong]).first.layer == "(loss)"
 
