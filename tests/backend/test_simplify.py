@@ -11,7 +11,7 @@ from kcore.backend.control import scan_function
 from kcore.backend.declare import operation
 from kcore.backend.program import Program
 from kcore.backend.sizes import KnownSizes
-from kcore.kernel.context import engine
+from kcore.kernel.context import engine, use_backend
 
 sum_to_like = operation("sum_to_like")
 
@@ -131,8 +131,9 @@ def test_loops_lose_what_nobody_asks_for():
 
 
 def test_an_lstm_that_predicts_keeps_no_gates():
-    model = models.Sequential([layers.LSTM(4, input_shape=(3, 2))])
-    program = model._steps.lowered("predict")[1]
+    with use_backend("numpy"):  # on some engines it is no loop at all
+        model = models.Sequential([layers.LSTM(4, input_shape=(3, 2))])
+        program = model._steps.lowered("predict")[1]
     loops = [i for i in program.instructions if i.op == "scan"]
     assert [len(i.outputs) for i in loops] == [2]  # its states, the first of which is the last output
 
