@@ -86,17 +86,19 @@ class Graph:
         self.constants = trace.arrays
         if listed:
             # no gradient passes: MXNet would otherwise build its own graph backwards, and not every operation has one
-            group = native.linked(mx.sym.Group([trace.native.stopped(s) for s in listed]), trace.native)
+            heads = mx.sym.Group([trace.native.stopped(s) for s in listed])
             # MXNet's backward operations want what the forward ones keep for them in training only
             self.trains = trace.native.trains
-            self.symbol = group
-            self._count = len(group.list_outputs())
-            self.single = self._count == 1
             if fixed and not self.trains:
-                group = self._with_weights_prepared(group, names, {*fixed, *trace.arrays}, len(slots))
-            self.running = group
-            self.op = mx.nd.CachedOp(group, [("static_alloc", True), ("static_shape", True)])
-            self.feed = [self._source(n, names) for n in group.list_inputs()]
+                self.symbol = heads
+                self.running = self._with_weights_prepared(heads, names, {*fixed, *trace.arrays}, len(slots))
+                self.op = _static(self.running)
+            else:
+                self.symbol, self.op = _tied(heads, trace.native)
+                self.running = self.symbol
+            self._count = len(self.symbol.list_outputs())
+            self.single = self._count == 1
+            self.feed = [self._source(n, names) for n in self.running.list_inputs()]
 
     def _source(self, name: str, names: dict[str, int]) -> tuple[Any, Any]:
         """The place of an input among those that the graph is fed, or the array that it is."""
@@ -154,6 +156,22 @@ class Graph:
             else:
                 found.append(held_as(made[at], value.shape, value.dtype, value.order))
         return found
+
+
+def _tied(heads: Any, record: Any) -> tuple[Any, Any]:
+    """The graph with its backward operations, and the operation that runs it."""
+    group = native.linked(heads, record)
+    try:
+        return group, _static(group)
+    except mx.base.MXNetError:  # behind a dense layer stands something without a gradient of MXNet's own
+        if not record.links:
+            raise
+        group = native.linked(heads, record, bare=False)
+        return group, _static(group)
+
+
+def _static(symbol: Any) -> Any:
+    return mx.nd.CachedOp(symbol, [("static_alloc", True), ("static_shape", True)])
 
 
 def _empty() -> Any:

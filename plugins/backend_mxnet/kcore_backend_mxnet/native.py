@@ -98,8 +98,12 @@ def _handle(operation: str) -> Any:
     return _handles[operation]
 
 
-def linked(symbol: Any, record: Record) -> Any:
-    """`symbol` with its backward operations tied to their forward ones; a few more outputs may follow its own."""
+def linked(symbol: Any, record: Record, bare: bool = True) -> Any:
+    """`symbol` with its backward operations tied to their forward ones; a few more outputs may follow its own.
+
+    bare: gradients of dense layers' kernels are outputs as they are. What stops MXNet's gradient pass would copy them
+    whole; without it the pass goes on through the layer's own gradient, and fails where something behind has none.
+    """
     if not record.links:
         return symbol
     nodes = json.loads(symbol.tojson())["nodes"]
@@ -117,11 +121,17 @@ def linked(symbol: Any, record: Record) -> Any:
     ]
     graph = json.loads(mx.sym.Group([forwards, symbol, *unread]).tojson())
     graph["heads"] = graph["heads"][len(forwards.list_outputs()) :]
-    _tie(graph["nodes"], links)
+    stops = _tie(graph["nodes"], links)
+    dense = {p for p, i in stops.items() if graph["nodes"][i[0]]["op"] == "_backward_FullyConnected"}
+    if bare:
+        graph["heads"] = [[*stops[h[0]][:2], 0] if h[0] in dense else h for h in graph["heads"]]
     return mx.sym.load_json(json.dumps(graph))
 
 
-def _tie(nodes: list[dict[str, Any]], links: dict[str, tuple[Forward, dict[int, int]]]) -> None:
+def _tie(
+    nodes: list[dict[str, Any]], links: dict[str, tuple[Forward, dict[int, int]]]
+) -> dict[int, list[int]]:
+    """Ties them; returns what stops the gradient pass behind a backward operation: its place -> what it stops."""
     places = {node["name"]: place for place, node in enumerate(nodes)}
     for name, (forward, hidden) in links.items():
         node = nodes[places[name]]
@@ -138,3 +148,4 @@ def _tie(nodes: list[dict[str, Any]], links: dict[str, tuple[Forward, dict[int, 
     for node in nodes:
         if node["name"] in links and node["op"] != "_backward_FullyConnected":
             node["inputs"] = [stops.get(i[0], i) for i in node["inputs"]]
+    return stops

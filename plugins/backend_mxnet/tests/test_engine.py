@@ -1,6 +1,7 @@
 """What the engine promises beyond the conformance kit."""
 
 import io
+import json
 import os
 import subprocess
 import sys
@@ -8,6 +9,7 @@ import threading
 
 import numpy as np
 import pytest
+from kcore_backend_mxnet import graph
 from kcore_backend_mxnet.accounts import nodes
 from kcore_backend_mxnet.compiled import Compiled, Piece
 from kcore_backend_mxnet.exporting import export
@@ -532,6 +534,34 @@ def test_weights_are_turned_once_and_not_in_each_step():
     for found in made_.values():
         assert not any(n["op"] == "transpose" for n in found)
     assert [n["op"] for n in made_["train"]].count("_backward_FullyConnected") == 2
+
+
+def test_gradients_of_dense_kernels_leave_the_graph_without_a_copy(monkeypatch):
+    x, y = np.random.RandomState(0).randn(32, 100).astype("float32"), np.eye(4)[np.arange(32) % 4]
+    found = []
+    for refusals in ([], ["no FGradient"]):  # the second time MXNet finds no gradient behind the dense layers
+
+        def static(symbol, refusals=refusals, make=graph._static):
+            if refusals and "_backward_FullyConnected" in symbol.tojson():
+                raise mx.base.MXNetError(refusals.pop())
+            return make(symbol)
+
+        monkeypatch.setattr(graph, "_static", static)
+        kcore.set_seed(3)
+        with kcore.use_backend("mxnet"):
+            model = Sequential([Dense(100, activation="tanh", input_shape=(100,)), Dense(4)])
+        model.compile("adam", "mse")
+        losses = model.fit(x, y, batch_size=16, epochs=3, verbose=0, shuffle=False).history["loss"]
+        monkeypatch.undo()
+        step = next(s for key, s in model._steps._made.items() if key[0] == "train").compiled
+        (made_,) = step._layout.steps[0]._made.values()
+        written = json.loads(made_.symbol.tojson())
+        ends = [written["nodes"][at]["op"] for at, *_ in written["heads"]]
+        found.append((losses, model.get_weights(), ends.count("_backward_FullyConnected")))
+    assert [count for *_, count in found] == [4, 0]  # kernels and biases of two layers
+    assert found[0][0] == found[1][0]
+    for one, other in zip(found[0][1], found[1][1], strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_frozen_normalisation_between_dense_layers_has_its_gradient_in_their_graph():
