@@ -36,15 +36,19 @@ def logits_of(output: Any) -> Any:
     return output if logits is None else logits
 
 
+def _of_classes(name: str, target: Any, output: Any, from_logits: bool, axis: int) -> Any:
+    logits = None if from_logits else _logits_of_classes(output, axis)
+    if logits is not None:
+        output, from_logits = logits, True
+    return operation(name)(target, output, from_logits, axis)
+
+
 def categorical_crossentropy(target: Any, output: Any, from_logits: bool = False, axis: int = -1) -> Any:
     """-sum t log p along `axis`; `output` is p (normalised first) or its logits.
 
     Where p is softmax(x) of (batch, classes), x is used: the gradient then takes each t to sum to 1.
     """
-    logits = None if from_logits else _logits_of_classes(output, axis)
-    if logits is not None:
-        return operation("categorical_crossentropy")(target, logits, True, axis)
-    return operation("categorical_crossentropy")(target, output, from_logits, axis)
+    return _of_classes("categorical_crossentropy", target, output, from_logits, axis)
 
 
 def sparse_categorical_crossentropy(
@@ -54,10 +58,7 @@ def sparse_categorical_crossentropy(
 
     Where p is softmax(x) of (batch, classes), x is used.
     """
-    logits = None if from_logits else _logits_of_classes(output, axis)
-    if logits is not None:
-        return operation("sparse_categorical_crossentropy")(target, logits, True, axis)
-    return operation("sparse_categorical_crossentropy")(target, output, from_logits, axis)
+    return _of_classes("sparse_categorical_crossentropy", target, output, from_logits, axis)
 
 
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:

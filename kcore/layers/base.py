@@ -285,9 +285,6 @@ class Layer(Owner, Typed, InGraph):
 
     assert_input_compatibility = _check_inputs
 
-    def _told(self) -> str:
-        return f"{type(self).__name__} {self.name!r}"
-
     # configuration ------------------------------------------------------------------------------------------
     def get_config(self) -> dict[str, Any]:
         """The arguments that make this layer again."""

@@ -1,10 +1,20 @@
-"""What weights are called: after the layers being built, outermost first (lstm_1/kernel:0), as in Keras 2."""
+"""What layers and weights are called: weights after the layers being built, outermost first (lstm_1/kernel:0), as in
+Keras 2."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
+
+
+class Named:
+    """What has a name: how errors tell of it."""
+
+    name: str
+
+    def _told(self) -> str:
+        return f"{type(self).__name__} {self.name!r}"
 
 
 class _Scope:

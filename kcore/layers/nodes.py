@@ -6,6 +6,7 @@ from typing import Any
 
 from .. import backend as K
 from ..errors import NeverCalled
+from .naming import Named
 from .nesting import unpack
 
 
@@ -40,14 +41,11 @@ class Node:
         }
 
 
-class InGraph:
+class InGraph(Named):
     """The part of a layer that knows where it stands in a graph: a node for each of its calls."""
 
     _inbound_nodes: list[Node]
     _outbound_nodes: list[Node]
-
-    def _told(self) -> str:
-        raise NotImplementedError
 
     def _at(self, index: int, what: str, attribute: str) -> Any:
         if not self._inbound_nodes:

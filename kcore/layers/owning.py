@@ -20,7 +20,7 @@ from ..dtypes import canonical, is_float
 from ..errors import NotBuilt, ShapeError
 from ..shapes import describe
 from . import allocation
-from .naming import weight_name
+from .naming import Named, weight_name
 from .nesting import to_list
 
 # set on a layer, these are not parts of it
@@ -45,11 +45,10 @@ def _shape_may_come_first(add_weight: Callable[..., Variable]) -> Callable[..., 
     return reading_both
 
 
-class Owner:
+class Owner(Named):
     """The part of a layer that keeps what belongs to it. Layers and variables set on it are its own."""
 
     _is_part = True  # set on another layer it is part of it, with its weights; metrics are not
-    name: str
     built: bool
     stateful: bool
     variable_dtype: Any  # a property of the layer
@@ -60,9 +59,6 @@ class Owner:
     _entries: dict[str, list[tuple[Any, list[Any] | None]]]
     _metrics: list[Any]
     _inbound_nodes: list[Any]
-
-    def _told(self) -> str:
-        raise NotImplementedError
 
     def _set(self, name: str, value: Any) -> None:
         object.__setattr__(self, name, value)
@@ -177,14 +173,7 @@ class Owner:
                 f"{self._told()}: {len(given)} weights were given; it has {len(own)}: "
                 f"{', '.join(describe(w.shape) for w in own) or 'none'}."
             )
-        for weight, value in zip(own, given, strict=True):
-            if tuple(value.shape) != weight.shape:
-                raise ShapeError(
-                    f"{self._told()}: weight {weight.name!r} has shape {describe(weight.shape)}; a value of shape "
-                    f"{describe(tuple(value.shape))} was given."
-                )
-        for weight, value in zip(own, given, strict=True):
-            weight.assign_now(value)
+        assign_all(self._told(), own, given)
 
     def count_params(self) -> int:
         if not self.built:
@@ -269,6 +258,18 @@ class Owner:
     def get_updates_for(self, inputs: Any) -> list[Any]:
         """Updates that come up in calls on `inputs`, in layers within too; for None, those that hang on no input."""
         return self._relevant("updates", inputs)
+
+
+def assign_all(told: str, weights: Sequence[Variable], values: Sequence[Any]) -> None:
+    """Sets each of `weights`. Raises ShapeError, which says whose they are as `told`, before anything is changed."""
+    for weight, value in zip(weights, values, strict=True):
+        if tuple(value.shape) != weight.shape:
+            raise ShapeError(
+                f"{told}: weight {weight.name!r} has shape {describe(weight.shape)}; a value of shape "
+                f"{describe(tuple(value.shape))} was given."
+            )
+    for weight, value in zip(weights, values, strict=True):
+        weight.assign_now(value)
 
 
 def layers_in(value: Any) -> list[Any]:

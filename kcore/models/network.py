@@ -24,7 +24,7 @@ from ..layers.base import Layer
 from ..layers.input_layer import InputLayer
 from ..layers.nesting import to_list, unpack
 from ..layers.nodes import Node
-from ..layers.owning import layers_in
+from ..layers.owning import assign_all, layers_in
 from ..shapes import describe
 from .explaining import Explanation, explain
 from .summary import print_summary
@@ -267,14 +267,7 @@ class Network(Layer):
         own, given = self._weights_by_layer(), [to_array(w) for w in weights]
         if len(own) != len(given):
             raise ShapeError(f"model {self.name!r} has {len(own)} weights; {len(given)} were given.")
-        for weight, value in zip(own, given, strict=True):
-            if tuple(value.shape) != weight.shape:
-                raise ShapeError(
-                    f"model {self.name!r}: weight {weight.name!r} has shape {describe(weight.shape)}; a value of "
-                    f"shape {describe(tuple(value.shape))} was given."
-                )
-        for weight, value in zip(own, given, strict=True):
-            weight.assign_now(value)
+        assign_all(f"model {self.name!r}", own, given)
 
     # losses and updates that belong to this graph -------------------------------------------------------------
     def _reachable(self) -> set[SymbolicTensor]:
