@@ -1,0 +1,8 @@
+"""What turns texts, sequences and images into arrays. A leaf: nothing in kcore imports it.
+
+Pillow, SciPy and pandas are imported when something needs them, not before.
+"""
+
+from . import sequence, text
+
+__all__ = ["sequence", "text"]
