@@ -5,9 +5,9 @@ from typing import Any
 
 __version__ = "0.1.0"
 _SUBMODULES = (
-    "activations", "applications", "backend", "callbacks", "constraints", "datasets", "initializers", "layers",
-    "losses", "metrics", "mixed_precision", "models", "objects", "optimizers", "preprocessing", "regularizers", "spi",
-    "testing", "utils", "wrappers",
+    "activations", "applications", "backend", "callbacks", "constraints", "datasets", "engine", "initializers",
+    "layers", "legacy", "losses", "metrics", "mixed_precision", "models", "objectives", "objects", "optimizers",
+    "preprocessing", "regularizers", "spi", "testing", "utils", "wrappers",
 )  # fmt: skip
 _NAMES = {
     "Input": "layers", "Model": "models", "Sequential": "models", "use_backend": "kernel.context", "device": "kernel.context",

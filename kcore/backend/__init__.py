@@ -6,6 +6,8 @@ every engine. Operations beyond Keras 2's are here too, under their own names.
 
 from inspect import ismodule as _is_module
 
+from . import common as _common  # keras.backend.common; its functions are in K itself
+
 # modules that declare operations; `function` lets them run on arrays
 from . import (
     comparison,
@@ -26,9 +28,7 @@ from . import (
     shaping,
     updates,
 )
-from . import (
-    function as _function,
-)
+from . import function as _function
 from .control import repeat_while
 from .cross_entropies import binary_crossentropy, categorical_crossentropy, sparse_categorical_crossentropy
 from .ctc import ctc_batch_cost, ctc_decode, ctc_label_dense_to_sparse

@@ -537,5 +537,5 @@ class Cropping3D(_Cropping):
 
 Convolution1D, Convolution2D, Convolution3D = Conv1D, Conv2D, Conv3D
 SeparableConvolution1D, SeparableConvolution2D = SeparableConv1D, SeparableConv2D
-Deconvolution2D = Convolution2DTranspose = Conv2DTranspose
-Deconvolution3D = Convolution3DTranspose = Conv3DTranspose
+Deconv2D = Deconvolution2D = Convolution2DTranspose = Conv2DTranspose
+Deconv3D = Deconvolution3D = Convolution3DTranspose = Conv3DTranspose

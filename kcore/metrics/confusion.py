@@ -23,7 +23,7 @@ def spread_thresholds(number, below=0.0, above=1.0):
     return [below, *((i + 1) / (number - 1) for i in range(number - 2)), above]
 
 
-def _checked(thresholds, default):
+def checked_thresholds(thresholds, default):
     """`thresholds` (None, a number or several) as a list. Raises ArgumentError outside 0..1."""
     if thresholds is None:
         return [default]
@@ -45,7 +45,7 @@ def count_updates(variables, y_true, y_pred, thresholds, top_k=None, class_id=No
     y_true = K.cast(as_value(y_true), _kind())
     y_pred, y_true, _ = squeeze_or_expand_dimensions(y_pred, y_true)
     if top_k is not None:
-        y_pred = _only_top_k(y_pred, top_k)
+        y_pred = only_top_k(y_pred, top_k)
     if class_id is not None:
         y_true, y_pred = y_true[..., class_id], y_pred[..., class_id]
     weights = None
@@ -68,7 +68,7 @@ def _counted(which, wanted, predicted, weights):
     return K.sum(hits if weights is None else hits * weights, axis=1)
 
 
-def _only_top_k(x, k):
+def only_top_k(x, k):
     """`x` where it is among the `k` largest of its last axis, NEVER elsewhere; of equals the first ones count.
 
     A value's rank is the number of values that go before it: O(n^2), with nothing but comparisons.
@@ -110,7 +110,7 @@ class _ConditionCount(Metric):
     def __init__(self, thresholds=None, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
-        self.thresholds = _checked(thresholds, 0.5)
+        self.thresholds = checked_thresholds(thresholds, 0.5)
         self.accumulator = self.add_weight("accumulator", (len(self.thresholds),))
 
     def update_state(self, y_true, y_pred, sample_weight=None):
@@ -155,7 +155,7 @@ class _Share(_Counting):
     def __init__(self, thresholds=None, top_k=None, class_id=None, name=None, dtype=None):
         super().__init__(name=name, dtype=dtype)
         self.init_thresholds = thresholds
-        self.thresholds = _checked(thresholds, 0.5 if top_k is None else NEVER)
+        self.thresholds = checked_thresholds(thresholds, 0.5 if top_k is None else NEVER)
         self.top_k = top_k
         self.class_id = class_id
         self._make_counts(len(self.thresholds))
@@ -277,7 +277,7 @@ class AUC(_Counting):
         """All thresholds, one just below 0 and one just above 1 among them."""
         below, above = 0.0 - K.epsilon(), 1.0 + K.epsilon()
         if thresholds is not None:
-            return [below, *sorted(_checked(thresholds, 0.5)), above]
+            return [below, *sorted(checked_thresholds(thresholds, 0.5)), above]
         if number <= 1:
             raise ArgumentError(f"num_thresholds={number!r}; it must be above 1.")
         return spread_thresholds(number, below, above)

@@ -3,6 +3,7 @@
 import sys
 
 from ..saving.keras_face import load_from_binary_h5py, save_to_binary_h5py
+from .h5dict import H5Dict, h5dict
 from .hdf5 import HDF5Matrix
 
 

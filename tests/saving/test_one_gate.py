@@ -17,6 +17,7 @@ OPENERS = {
 # Who else opens files of such kinds, and why that is safe. Every entry must be needed.
 ELSEWHERE = {
     ("utils/hdf5.py", "h5py.File"): "HDF5Matrix reads the user's own data, one dataset by its name",
+    ("utils/h5dict.py", "h5py.File"): "H5Dict has the gate look a file through before it reads",
     ("utils/download.py", "tarfile.open"): "get_file checks and unpacks archives itself",
     ("utils/download.py", "zipfile.ZipFile"): "get_file checks and unpacks archives itself",
     ("callbacks/backup.py", "np.load"): "states of training that was interrupted, without pickles",
