@@ -1,0 +1,13 @@
+"""Handwritten digits, 70,000 images of 28 by 28 pixels (LeCun, Cortes, Burges)."""
+
+from ..saving.old_arrays import read_npz
+from .sources import fetched
+
+
+def load_data(path="mnist.npz"):
+    """The digits as `(x_train, y_train), (x_test, y_test)`: x (60000 or 10000, 28, 28) uint8, y (images,) uint8.
+
+    path: where the file is kept, below the cache's folder `datasets`.
+    """
+    data = read_npz(fetched("mnist.npz", path), verified=True)
+    return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])
