@@ -80,6 +80,16 @@ class FileRefused(KcoreError, ValueError):
     """A file that is damaged, hostile or beyond the budgets (`kcore.saving.gate`); nothing of it was used."""
 
 
+class MissingPackage(KcoreError, ImportError):
+    """A package that is optional and is needed now; the message has the line that installs it."""
+
+
+class UnknownColumn(UnknownName, KeyError):
+    """A column that a data frame does not have."""
+
+    __str__ = Exception.__str__  # KeyError would put the message in quotes
+
+
 class CannotMap(KcoreError, ValueError):
     """A model file that says things for which there is nothing here; the message lists all of them."""
 

@@ -3,6 +3,6 @@
 Pillow, SciPy and pandas are imported when something needs them, not before.
 """
 
-from . import sequence, text
+from . import image, sequence, text
 
-__all__ = ["sequence", "text"]
+__all__ = ["image", "sequence", "text"]

@@ -53,7 +53,16 @@ def reader_for(batches: Any, sequence: bool, workers: int, processes: bool, ahea
         return Inline(fetch or _next_of(batches))
     # a generator runs in one thread at a time anyhow
     threads = int(workers) if sequence and not deterministic() else 1
+    if sequence and threads > 1 and (work := _divided(batches)):
+        drawn, made = work
+        return Threads(made, threads, int(ahead), drawn)
     return Threads(fetch or _next_of(batches), threads, int(ahead))
+
+
+def _divided(sequence: Any) -> Any:
+    """What a Sequence says of how its work is to be divided between the loop and workers, None for nothing."""
+    asked = getattr(sequence, "divided_work", None)
+    return None if asked is None else asked()
 
 
 def _next_of(batches: Any) -> Callable[[Any], Any]:
@@ -130,11 +139,21 @@ class Ahead:
 
 
 class Threads:
-    """Batches fetched by threads: good where reading waits for files or runs in NumPy."""
+    """Batches fetched by threads: good where reading waits for files or runs in NumPy.
 
-    def __init__(self, fetch: Callable[[Any], Any], workers: int, ahead: int) -> None:
+    `drawn` comes before `fetch`, in the thread of the loop and so in the order of the batches.
+    """
+
+    def __init__(
+        self,
+        fetch: Callable[[Any], Any],
+        workers: int,
+        ahead: int,
+        drawn: Callable[[Any], Any] | None = None,
+    ) -> None:
         self.fetch = fetch
         self.ahead = ahead
+        self._drawn = drawn
         self._executor = ThreadPoolExecutor(workers, thread_name_prefix="kcore-reader")
         self._running: Ahead | None = None
 
@@ -143,6 +162,8 @@ class Threads:
         return self._running
 
     def _submit(self, task: Any) -> Future[Any]:
+        if self._drawn is not None:
+            task = self._drawn(task)
         # the thread sees the engine that is active here
         return self._executor.submit(contextvars.copy_context().run, _fetched, self.fetch, task)
 
@@ -181,6 +202,14 @@ def _seeded_item(task: tuple[int, int]) -> Any:
     random.seed(seed)
     np.random.seed(seed)
     return _held[index]
+
+
+def _seeded_made(task: tuple[Any, int]) -> Any:
+    """`_seeded_item` of a Sequence that has drawn in the main process."""
+    drawn, seed = task
+    random.seed(seed)
+    np.random.seed(seed)
+    return _divided(_held)[1](drawn)
 
 
 def _next_item(_: Any) -> Any:
@@ -290,7 +319,14 @@ class SequenceProcesses:
     def begin(self, tasks: Iterator[Any]) -> Iterator[Any]:
         self.end()
         pool = self._pool = _Pool(self.sequence, self.workers)
-        self._running = Ahead(lambda task: pool.submit(_seeded_item, task), tasks, self.ahead)
+        work = _divided(self.sequence)
+
+        def submit(task: tuple[int, int]) -> Future[Any]:
+            if work is None:
+                return pool.submit(_seeded_item, task)
+            return pool.submit(_seeded_made, (work[0](task[0]), task[1]))
+
+        self._running = Ahead(submit, tasks, self.ahead)
         return _Watched(self._running)
 
     def end(self) -> None:

@@ -20,6 +20,12 @@ class Sequence:
 
     on_epoch_end.does_nothing = True  # nobody has to remember when it was called
 
+    def divided_work(self):
+        """None, or two functions (drawn, made) for a Sequence that draws random numbers: workers then give the same
+        batches, however many they are. `drawn(index)` draws all that batch `index` needs, where the loop runs and in the
+        order of the batches; `made(what was drawn)` gives the batch, in any thread or process, and draws nothing."""
+        return None
+
     def __iter__(self):
         for i in range(len(self)):
             yield self[i]
