@@ -105,7 +105,8 @@ class Predicting(Compiling):
             yield step.read(begun.popleft())
 
     def _predict_batches(self, batches, steps, verbose, callbacks, reading):
-        if steps is None and hasattr(batches, "__next__"):
+        sequence = getattr(batches, "use_sequence_api", False)  # it may be an iterator without end as well
+        if steps is None and not sequence and hasattr(batches, "__next__"):
             raise ArgumentError("steps is needed with a generator: it does not tell where the data end.")
         known = len(batches) if steps is None and hasattr(batches, "__len__") else steps
         hears = self._predict_callbacks(callbacks, known, verbose)
