@@ -8,7 +8,7 @@ from .. import dtypes
 from .control import scan_function
 from .declare import Optional, Tensor, composite
 from .elementwise import square, tanh
-from .indexing import concatenate
+from .indexing import concatenate, split
 from .linalg import matmul
 from .lstm import after_first, flags_of, is_nothing, masked, weight_gradient
 from .nn import sigmoid
@@ -40,19 +40,19 @@ def gru_sequence(
     (time, batch, 4 * units).
     """
     units = recurrent_kernel.shape[0]
+    sizes = [2 * units, units]
     turned_on, last = recurrent_kernel[:, : 2 * units], recurrent_kernel[:, 2 * units :]
 
     def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
         (before,), z = states, slices[0]
         inner = matmul(before, recurrent_kernel if reset_after else turned_on)
         inner = inner + bias if bias is not None else inner
-        first = sigmoid(z[:, : 2 * units] + inner[:, : 2 * units])
-        reset = first[:, units:]
-        kept = [inner[:, 2 * units :]] if reset_after else []
-        candidate = tanh(
-            z[:, 2 * units :] + (reset * kept[0] if reset_after else matmul(reset * before, last))
-        )
-        output = candidate + first[:, :units] * (before - candidate)
+        z, new = split(z, sizes)
+        inner, *kept = split(inner, sizes) if reset_after else [inner]
+        first = sigmoid(z + inner)
+        update, reset = split(first, 2)
+        candidate = tanh(new + (reset * kept[0] if reset_after else matmul(reset * before, last)))
+        output = candidate + update * (before - candidate)
         if mask is not None:
             output = masked(slices[1], output, before)
         return [output], [output, first, candidate, *kept]

@@ -9,7 +9,7 @@ from .comparison import not_equal, where
 from .control import scan_function
 from .declare import Optional, Tensor, composite
 from .elementwise import square, tanh
-from .indexing import concatenate
+from .indexing import concatenate, split
 from .linalg import matmul
 from .nn import sigmoid
 from .reductions import sum
@@ -34,16 +34,17 @@ def lstm_sequence(
     (time, batch, units), and the gates after their activations (time, batch, 4 * units).
     """
     units = recurrent_kernel.shape[0]
+    sizes = [2 * units, units, units]
 
     def step(states: list[Any], slices: list[Any]) -> tuple[list[Any], list[Any]]:
-        z = slices[0] + matmul(states[0], recurrent_kernel)
-        first = sigmoid(z[:, : 2 * units])
-        candidate, last = tanh(z[:, 2 * units : 3 * units]), sigmoid(z[:, 3 * units :])
-        state = first[:, units:] * states[1] + first[:, :units] * candidate
-        output = last * tanh(state)
+        first, candidate, last = split(slices[0] + matmul(states[0], recurrent_kernel), sizes)
+        first, candidate, o = sigmoid(first), tanh(candidate), sigmoid(last)
+        i, f = split(first, 2)
+        state = f * states[1] + i * candidate
+        output = o * tanh(state)
         if mask is not None:
-            output, state = (masked(slices[1], n, o) for n, o in zip((output, state), states, strict=True))
-        return [output, state], [output, state, concatenate([first, candidate, last], -1)]
+            output, state = (masked(slices[1], *pair) for pair in zip((output, state), states, strict=True))
+        return [output, state], [output, state, concatenate([first, candidate, o], -1)]
 
     return scan_function(step, [projected, *flags_of(mask)], [hidden, carried])[1]
 
@@ -57,8 +58,7 @@ def _backwards(g: Any, out: Any, hidden: Any, carried: Any, recurrent_kernel: An
     """Backwards through time. What does not depend on later steps is computed for all steps at once."""
     to_outputs, to_states, to_gates = g
     outputs, states, gates = out
-    units = recurrent_kernel.shape[0]
-    i, f, candidate, o = (gates[:, :, n * units : (n + 1) * units] for n in range(4))
+    i, f, candidate, o = split(gates, 4)
     before = after_first(carried, states)
     squashed = tanh(states)
     slopes = _slopes(i, f, candidate, o)

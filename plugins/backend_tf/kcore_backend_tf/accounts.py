@@ -22,7 +22,7 @@ _NAME = re.compile(r"^kcore_(\d+)(?:_\d+)?/")
 class _Named(Compiled):
     """The same graph, in which every operation's name begins with the place of its instruction."""
 
-    places: dict[int, int]
+    places: dict[tuple[int, ...], int]  # by the slots that an instruction writes
 
     def _interpreter(self, program: FlatProgram) -> Interpreter:
         made = Interpreter(self.engine, program)
@@ -33,7 +33,7 @@ class _Named(Compiled):
         return made
 
     def _named(self, instruction: Instruction, call: Callable[..., Any]) -> Callable[..., Any]:
-        name = f"kcore_{self.places[id(instruction)]}"
+        name = f"kcore_{self.places[instruction.outputs]}"
 
         def run(table: list[Any]) -> Any:
             with tf.name_scope(name):
@@ -48,7 +48,7 @@ def executions(engine: Any, program: FlatProgram) -> list[Execution]:
     What TensorFlow's own optimiser adds or takes away when the graph runs is not seen here.
     """
     made = _Named(engine, program)
-    made.places = {id(i): place for place, i in enumerate(program.instructions)}
+    made.places = {i.outputs: place for place, i in enumerate(program.instructions)}
     definition = made.graph().as_graph_def()
     functions = {f.signature.name: f.node_def for f in definition.library.function}
     counts, layouts = [0] * len(program.instructions), [{} for _ in program.instructions]

@@ -11,7 +11,7 @@ import tensorflow as tf
 
 from kcore.spi import ArgumentError, FlatProgram, Interpreter
 
-from . import applies
+from . import applies, loop_inputs
 
 
 class Compiled:
@@ -86,7 +86,8 @@ class Compiled:
             return self._placed_body(values)
 
     def _placed_body(self, values: Sequence[Any]) -> list[Any]:
-        planned, at_the_end = applies.plan(self.program)
+        program = loop_inputs.planned(self.program) if self._on_cpu() else self.program
+        planned, at_the_end = applies.plan(program)
         interpreter = self._interpreter(planned)
         table = interpreter._run(values)
         for variable, slot in planned.updates:
@@ -94,6 +95,10 @@ class Compiled:
         for apply in at_the_end:
             apply(self.engine, table)
         return [table[s] for s in planned.outputs]
+
+    def _on_cpu(self) -> bool:
+        """Whether the program is a plain graph on a CPU."""
+        return (self.device or self.engine.default_device()).startswith("cpu") and not self.jit
 
     # many steps ---------------------------------------------------------------------------------------------
     def run_steps(

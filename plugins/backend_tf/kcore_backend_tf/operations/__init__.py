@@ -25,6 +25,7 @@ FUSED = {
     **pooling.FUSED,
     **images.FUSED,
     **linear.FUSED,
+    **shapes.FUSED,
     **places.FUSED,
     **steps.FUSED,
     **normalization.FUSED,

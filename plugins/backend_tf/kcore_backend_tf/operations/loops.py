@@ -25,14 +25,25 @@ def _common(initial, spec):
     )
 
 
-def scan(sequences, initial, captured, body, reverse=False):
+def _reader(sequence):
+    """Step -> its row of `sequence`, from a list of all: a gradient that TensorFlow makes of it costs a row per step."""
+    rows = tf.TensorArray(
+        sequence.dtype, size=tf.shape(sequence)[0], element_shape=sequence.shape[1:], clear_after_read=False
+    )
+    return rows.unstack(sequence).read
+
+
+def _lookup(sequence):
+    """Step -> its row of `sequence`, looked up in it, which TensorFlow is not asked to differentiate."""
+    return lambda at: tf.raw_ops.GatherV2(params=sequence, indices=at, axis=0)
+
+
+def scan(sequences, initial, captured, body, reverse=False, by_rows=False):
+    """`by_rows` is set in programs for CPUs, see `loop_inputs`."""
     count = len(initial)
     length = tf.shape(sequences[0])[0]
     shapes = [_common(s, spec) for s, spec in zip(initial, body.specs)]
-    rows = [
-        tf.TensorArray(s.dtype, size=length, element_shape=s.shape[1:], clear_after_read=False).unstack(s)
-        for s in sequences
-    ]
+    rows = [_lookup(s) if by_rows else _reader(s) for s in sequences]
     made = [
         tf.TensorArray(spec.dtype, size=length, element_shape=tf.TensorShape(spec.shape))
         for spec in body.specs[count:]
@@ -40,7 +51,7 @@ def scan(sequences, initial, captured, body, reverse=False):
 
     def step(i, states, outputs):
         at = length - 1 - i if reverse else i
-        result = body(*states, *[r.read(at) for r in rows], *captured)
+        result = body(*states, *[row(at) for row in rows], *captured)
         for state, shape in zip(result[:count], shapes):
             state.set_shape(shape)
         return i + 1, list(result[:count]), [o.write(at, v) for o, v in zip(outputs, result[count:])]
@@ -50,7 +61,7 @@ def scan(sequences, initial, captured, body, reverse=False):
         step,
         (tf.constant(0), list(initial), made),
         shape_invariants=(tf.TensorShape(()), shapes, [tf.TensorShape(None)] * len(made)),
-        maximum_iterations=length,
+        maximum_iterations=None if by_rows else length,  # needed for XLA and for gradients by TensorFlow only
     )
     stacked = [o.stack() for o in outputs]
     for tensor in stacked:

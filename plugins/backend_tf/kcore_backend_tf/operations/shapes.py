@@ -73,3 +73,4 @@ PRIMITIVES = {
     "pad": pad,
     "reverse": reverse,
 }
+FUSED = {"split": lambda x, num_or_sizes, axis=-1: tf.split(x, num_or_sizes, axis)}
