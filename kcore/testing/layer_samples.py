@@ -237,6 +237,7 @@ def _convolutions() -> Iterator[LayerSample]:
         S("SeparableConv2D", {**kernel, "depth_multiplier": 2, "padding": "same"}, plane, (1, 2))
     )
     yield S("SeparableConv2D", {**kernel, "dilation_rate": 2, "activation": "sigmoid"}, plane, (1, 2))
+    yield S("SeparableConv2D", {"filters": 1, "kernel_size": 1}, ((3, 4, 1),), (1, 2))
 
 
 def _resizing() -> Iterator[LayerSample]:

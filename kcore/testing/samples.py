@@ -740,6 +740,11 @@ def _convolution(d: Draw) -> list[Sample]:
         *made,
         S(d(2, 5, 2), d(2, 2, 2), (2,), "valid", (1,)),
         S(d(1, 3, 3, 3, 1), d(2, 2, 2, 1, 1), (1,) * 3, "same", (1,) * 3),
+        # places left out, by strides and in the kernel; down to one place; more left out than the window holds
+        S(d(1, 5, 5, 1), d(2, 2, 1, 2), (2, 2), "same", (2, 2)),
+        S(d(2, 4, 4, 1), d(2, 3, 1, 2), (1, 2), "valid", (1, 1)),
+        S(d(1, 2, 4, 3, 1), d(1, 2, 3, 1, 2), (1, 1, 3), "same", (1,) * 3),
+        S(d(1, 2, 3, 4, 1), d(1, 1, 1, 1, 2), (1, 3, 1), "same", (1,) * 3),
     ]
 
 

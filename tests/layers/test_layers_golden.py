@@ -122,13 +122,10 @@ def test_layer(case):
 @pytest.mark.parametrize("case", [c for c in CASES if c.get("stateful_calls")], ids=case_id)
 def test_states_go_on_from_batch_to_batch(case):
     arrays = load(case)
-    layer = made(case)
-    x = layers.Input(batch_shape=case["placeholder_shapes"][0])
-    outputs = layer(x)
-    listed = outputs if isinstance(outputs, list) else [outputs]
-    layer.set_weights([arrays[f"weight_{i}"] for i in range(case["n_weights"])])
+    graph = Graph(case, arrays)
+    layer = graph.layer
     layer.reset_states()
-    step = K.function([x], listed, updates=layer.updates)
+    step = K.function(graph.inputs, graph.outputs, updates=layer.updates)
     for k in range(case["stateful_calls"]):
         for i, value in enumerate(step([arrays[f"call_{k}_input_0"]])):
             compare(case, arrays, f"call_{k}_output_{i}", value)

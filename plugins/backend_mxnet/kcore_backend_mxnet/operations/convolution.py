@@ -139,7 +139,7 @@ def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilatio
     amounts = all_padding_amounts(spatial, size, strides, dilation, padding)
     data = channels_first(g)
     F = of(data)
-    if len(size) == 3 or all(s == 1 for s in strides):
+    if len(size) == 3 or all(s == 1 for s in strides) or any(d > 1 for d in dilation):
         return _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups)
     even = _even(amounts)
     pads = tuple(a for a, _ in amounts) if even else (0,) * len(size)
@@ -167,8 +167,8 @@ def _back_to_input(g, weight, channels, spatial, size, strides, padding, dilatio
 def _by_convolution(g, weight, channels, spatial, size, strides, dilation, amounts, groups):
     """The same as a convolution of `g`, its elements `strides` apart, with the kernel turned round.
 
-    MXNet's Deconvolution knows no three dimensions on the CPU, and fails on weights that a convolution of the same
-    graph has laid out for itself.
+    MXNet's Deconvolution knows no three dimensions on the CPU, returns wrong numbers for dilated kernels of float64,
+    and fails on weights that a convolution of the same graph has laid out for itself.
     """
     data = channels_first(g)
     F = of(data)

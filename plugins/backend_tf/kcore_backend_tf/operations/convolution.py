@@ -106,9 +106,33 @@ def _two(x, place=1):
     return tf.expand_dims(x, place)
 
 
+def _is_mixed_up(x, size, strides, padding, dilation):
+    """Whether oneDNN may mix up the places of a convolution's output.
+
+    TensorFlow 2.21 on CPUs returns wrong numbers for one channel where a dimension shrinks to one place by a stride
+    larger than that of another dimension.
+    """
+    if x.shape[-1] != 1:
+        return False
+    for length, k, s, d in zip(x.shape[1:-1], size, strides, dilation):
+        left = 0 if length is None else length - (0 if padding == "same" else (k - 1) * d)
+        if s > min(strides) and left <= s:
+            return True
+    return False
+
+
 def convolution(x, kernel, strides, padding, dilation):
+    rank = len(strides)
+    if rank == 3 and padding == "same" and any(k < s for k, s in zip(kernel.shape, strides)):
+        # without oneDNN TensorFlow 2.21 begins such windows in the wrong place
+        padding = pads(sizes(x, 1, 4), kernel.shape[:3], strides, dilation, padding)
     if not isinstance(padding, str):
-        x = padded(x, padding)
+        x, padding = padded(x, padding), "valid"
+    if max(strides) > 1 and max(dilation) > 1:  # TensorFlow has either
+        kernel, dilation = _spread(kernel, dilation), (1,) * rank
+    if _is_mixed_up(x, kernel.shape, strides, padding, dilation):  # two channels are in order: one of zeros
+        # not by tf.pad, which TensorFlow takes for the convolution's own padding
+        x, kernel = tf.concat([x, tf.zeros_like(x)], -1), tf.concat([kernel, tf.zeros_like(kernel)], -2)
     return tf.nn.convolution(x, kernel, list(strides), _mode(padding), dilations=list(dilation))
 
 
@@ -201,8 +225,19 @@ def _wide(kernel, dilation):
     return _spread(kernel, dilation) if len(dilation) == 2 else _two(_spread(kernel, dilation), 0)
 
 
+def _is_a_number(kernel, strides, padding):
+    """Whether a depthwise convolution multiplies everything by one number.
+
+    oneDNN (TensorFlow 2.21) fails with "could not create a primitive descriptor" where a 1 x 1 convolution with a bias
+    reads what such a depthwise convolution made: a SeparableConv2D of one channel.
+    """
+    return all(n == 1 for n in (*kernel.shape, *strides)) and isinstance(padding, str)
+
+
 def depthwise_convolution(x, kernel, strides, padding, dilation):
     rank = len(strides)
+    if _is_a_number(kernel, strides, padding):
+        return x * tf.reshape(kernel, [])
     if rank == 3:
         return _depthwise_by_places(x, kernel, strides, padding, dilation)
     size = kernel.shape[:rank]
