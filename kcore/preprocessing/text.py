@@ -266,7 +266,7 @@ def tokenizer_from_json(json_string):
         by_index = {
             name: {int(i): v for i, v in tables[name].items()} for name in ("index_docs", "index_word")
         }
-    except (KeyError, TypeError, ValueError) as error:
+    except (KeyError, TypeError, ValueError, RecursionError) as error:
         raise ArgumentError(
             f"tokenizer_from_json: this is not what Tokenizer.to_json writes ({type(error).__name__}: {error})."
         ) from error

@@ -38,6 +38,7 @@ class Budgets:
     max_config_text: int = 8 * MIB  # one text in a config
     max_depth: int = 100  # lists and dicts within one another in a config; groups within one another
     max_layers: int = 20_000
+    max_pixels: int = 2**27  # of an image; Pillow has a limit of its own above it, PIL.Image.MAX_IMAGE_PIXELS
 
 
 _DEFAULTS = Budgets()

@@ -1,5 +1,6 @@
 """ImageDataGenerator and its iterators: what is clearer, safer or possible here and not in Keras 2."""
 
+import os
 import pickle
 
 import numpy as np
@@ -256,6 +257,20 @@ def test_folders_without_images_are_told(folder):
         PLAIN.flow_from_directory(folder / "cow")
     with pytest.raises(FileNotFoundError, match="save_to_dir"):
         PLAIN.flow_from_directory(folder, save_to_dir=str(folder / "cow"))
+
+
+@pytest.mark.skipif(os.name != "posix", reason="links and pipes of POSIX")
+def test_links_and_pipes(folder):
+    (folder / "cat" / "to_dog").symlink_to(folder / "dog")
+    (folder / "cat" / "more" / "around").symlink_to(folder / "cat")
+    os.mkfifo(folder / "cat" / "pipe.png")
+
+    def names(**settings):
+        return [n for n in PLAIN.flow_from_directory(folder, **settings).filenames if n.startswith("cat")]
+
+    own = ["cat/a.png", "cat/b.png", "cat/more/c.png"]
+    assert names() == own
+    assert names(follow_links=True) == [*own, "cat/to_dog/a.png", "cat/to_dog/b.png"]
 
 
 def test_changed_images_are_saved(folder, tmp_path_factory):

@@ -1,15 +1,17 @@
 """Pictures and their changes: what is clearer, safer or possible here and not in Keras 2."""
 
 import io
+import struct
 import subprocess
 import sys
+import zlib
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from kcore import backend as K
-from kcore.errors import ArgumentError, DataError, MissingPackage
+from kcore.errors import ArgumentError, DataError, FileRefused, MissingPackage
 from kcore.preprocessing import image
 from kcore.preprocessing.image import (
     apply_affine_transform,
@@ -22,6 +24,7 @@ from kcore.preprocessing.image import (
     random_zoom,
     save_img,
 )
+from kcore.saving import file_budgets
 
 X = np.arange(60.0).reshape(4, 5, 3)
 
@@ -94,6 +97,28 @@ def test_formats_that_run_programs_are_not_read(tmp_path):
         b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 2 2\n%%EndComments\nshowpage\n"
     )
     with pytest.raises(OSError, match="cannot identify"):
+        load_img(tmp_path / "a.png")
+
+
+def test_more_pixels_than_the_budget_are_not_read(tmp_path):
+    save_img(tmp_path / "a.png", X)
+    with (
+        file_budgets(max_pixels=19),
+        pytest.raises(FileRefused, match=r"a.png: has 5 by 4 pixels \(rule 23\).*max_pixels=19"),
+    ):
+        load_img(tmp_path / "a.png")
+    size = struct.pack(">II", 60_000, 60_000) + b"\x08\x02\0\0\0"  # a header that promises 10 GB
+    header = struct.pack(">I", 13) + b"IHDR" + size + struct.pack(">I", zlib.crc32(b"IHDR" + size))
+    (tmp_path / "bomb.png").write_bytes(b"\x89PNG\r\n\x1a\n" + header + b"\0\0\0\0IDAT" + b"\x35\xaf\x06\x1e")
+    with pytest.raises(FileRefused, match=r"bomb.png.*rule 23"):
+        load_img(tmp_path / "bomb.png")
+
+
+def test_damaged_images_are_named(tmp_path):
+    x = np.random.RandomState(0).randint(0, 255, (30, 30, 3))
+    save_img(tmp_path / "a.png", x)
+    (tmp_path / "a.png").write_bytes((tmp_path / "a.png").read_bytes()[:900])
+    with pytest.raises(OSError, match="a.png: the image is damaged"):
         load_img(tmp_path / "a.png")
 
 

@@ -121,7 +121,9 @@ def test_numpy_indices_can_be_written():
     assert json.loads(made.get_config()["index_docs"]) == {"1": 1, "2": 1}
 
 
-@pytest.mark.parametrize("given", ["", "[]", "{}", '{"config": {}}', '{"config": {"word_counts": "x"}}'])
+@pytest.mark.parametrize(
+    "given", ["", "[]", "[" * 100_000, "{}", '{"config": {}}', '{"config": {"word_counts": "x"}}']
+)
 def test_json_of_something_else(given):
     with pytest.raises(ArgumentError, match="not what Tokenizer.to_json writes"):
         tokenizer_from_json(given)

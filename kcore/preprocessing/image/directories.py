@@ -17,6 +17,7 @@ from .pictures import (
     check_interpolation,
     checked_size,
     img_to_array,
+    is_image_name,
     load_img,
 )
 
@@ -199,7 +200,20 @@ def _images_in(directory, name, follow_links):
     top = os.path.join(directory, name)
     return [
         os.path.normpath(os.path.join(name, os.path.relpath(root, top), file))
-        for root, _, files in sorted(os.walk(top, followlinks=follow_links), key=lambda found: found[0])
+        for root, files in sorted(_folders(top, follow_links, ()))
         for file in sorted(files)
-        if file.lower().endswith(tuple(f".{e}" for e in EXTENSIONS))
     ]
+
+
+def _folders(folder, follow_links, above):
+    """(path, names of images) of a folder and all folders in it; a link to a folder that it is in is not followed."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return  # a class without a folder
+    here = (*above, os.path.realpath(folder))
+    yield folder, [e.name for e in entries if is_image_name(e.name) and e.is_file()]
+    for entry in entries:
+        if entry.is_dir(follow_symlinks=follow_links):
+            if not entry.is_symlink() or os.path.realpath(entry.path) not in here:
+                yield from _folders(entry.path, follow_links, here)

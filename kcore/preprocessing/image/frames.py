@@ -8,7 +8,7 @@ import numpy as np
 from ...errors import ArgumentError, DTypeError, UnknownColumn, nearest
 from .directories import BatchFromFilesMixin, check_class_mode
 from .iterator import ImageIterator
-from .pictures import EXTENSIONS
+from .pictures import is_image_name
 
 _BY_CLASS = ("categorical", "binary", "sparse")
 
@@ -111,9 +111,7 @@ class DataFrameIterator(BatchFromFilesMixin, ImageIterator):
         return found
 
     def _is_image(self, name):
-        return name.lower().endswith(tuple(f".{e}" for e in EXTENSIONS)) and os.path.isfile(
-            os.path.join(self.directory, name)
-        )
+        return is_image_name(name) and os.path.isfile(os.path.join(self.directory, name))
 
     @property
     def filepaths(self):

@@ -9,10 +9,12 @@ from ...backend.keras_face import normalize_data_format
 from ...backend.settings import floatx
 from ...errors import ArgumentError, DataError, nearest
 from ...saving.atomic import writing
+from ...saving.gate import budgets, refused, told_path
 from .packages import pillow
 
 COLOR_MODES = {"rgb": 3, "rgba": 4, "grayscale": 1}  # by name: how many channels
 EXTENSIONS = ("png", "jpg", "jpeg", "bmp", "ppm", "tif", "tiff")  # of files that iterators look for
+_ENDINGS = tuple(f".{extension}" for extension in EXTENSIONS)
 _RUNS_PROGRAMS = {"EPS"}  # formats that Pillow reads by means of other programs: not from files of strangers
 _DEEP = ("I", "F")  # beginnings of Pillow's modes with more than 8 bits
 
@@ -78,14 +80,30 @@ def load_img(path, grayscale=False, color_mode="rgb", target_size=None, interpol
     check_interpolation(interpolation)
     if target_size is not None:
         target_size = checked_size(target_size)
+    with _opened(path) as opened:
+        try:
+            loaded = _in_mode(opened, color_mode, path)
+            if target_size is not None and loaded.size != target_size[::-1]:
+                return loaded.resize(target_size[::-1], pillow().Resampling[interpolation.upper()])
+            loaded.load()  # before its file is closed
+            return loaded
+        except (OSError, SyntaxError) as error:  # of pixels that cannot be decoded, which do not say where
+            raise OSError(f"{told_path(path)}: the image is damaged: {error}") from error
+
+
+def _opened(path):
+    """An image whose size is known and whose pixels have not been read. Raises FileRefused if there are too many."""
     image = pillow()
     image.init()
-    with image.open(path, formats=[f for f in image.OPEN if f not in _RUNS_PROGRAMS]) as opened:
-        loaded = _in_mode(opened, color_mode, path)
-        if target_size is not None and loaded.size != target_size[::-1]:
-            return loaded.resize(target_size[::-1], image.Resampling[interpolation.upper()])
-        loaded.load()  # before its file is closed
-        return loaded
+    try:
+        opened = image.open(path, formats=[f for f in image.OPEN if f not in _RUNS_PROGRAMS])
+    except image.DecompressionBombError as error:
+        raise refused(told_path(path), "", 23, str(error)) from error
+    if opened.width * opened.height > budgets().max_pixels:
+        size = f"{opened.width} by {opened.height} pixels"
+        opened.close()
+        raise refused(told_path(path), "", 23, f"has {size}", "max_pixels")
+    return opened
 
 
 def _in_mode(opened, color_mode, path):
@@ -141,7 +159,7 @@ def _format_of(path, file_format):
     return extensions[ending]
 
 
-def list_pictures(directory, ext=("jpg", "jpeg", "bmp", "png", "ppm", "tif", "tiff")):
+def list_pictures(directory, ext=EXTENSIONS):
     """The paths of all images in a folder and the folders in it, sorted; `ext`: what their names end in."""
     endings = (ext,) if isinstance(ext, str) else tuple(ext)
     return [
@@ -150,6 +168,11 @@ def list_pictures(directory, ext=("jpg", "jpeg", "bmp", "png", "ppm", "tif", "ti
         for name in sorted(names)
         if name.lower().endswith(tuple(f".{e}" for e in endings))
     ]
+
+
+def is_image_name(name):
+    """Whether a file's name is that of an image."""
+    return name.lower().endswith(_ENDINGS)
 
 
 def check_color_mode(color_mode):
