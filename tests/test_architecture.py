@@ -46,6 +46,7 @@ ASIDE = {
 ENGINE_NAMES = re.compile(r"tensorflow|mxnet", re.IGNORECASE)
 # Files that may name engines, with the reason. Every entry must be needed.
 MAY_NAME_ENGINES = {
+    "applications/weights.py": "addresses of files of weights",
     "saving/old_arrays.py": "pickled arrays name the types of NumPy",
     "kernel/hints.py": "the table of install hints",
     "saving/conventions.py": "Keras 2's files name the backend that wrote them, and so how kernels are to be read",

@@ -1,5 +1,6 @@
 """Every path by which Keras 2.3.1's users import something is there; what is left out has its reason."""
 
+import inspect
 import json
 from importlib import import_module
 from pathlib import Path
@@ -49,6 +50,12 @@ def test_what_is_left_out_is_not_there():
         else:
             with pytest.raises(ModuleNotFoundError):
                 import_module(module)
+
+
+@pytest.mark.parametrize("name", kcore._SUBMODULES)
+def test_every_part_that_kcore_names_is_there(name):
+    assert inspect.ismodule(getattr(kcore, name))
+    assert name in dir(kcore)
 
 
 def test_paths_lead_to_the_same_things():

@@ -1,0 +1,115 @@
+"""Inception-ResNet v2: Inception's branches with residual connections (Szegedy et al., 2016, arXiv:1602.07261).
+
+Weights of ImageNet: images of 299 by 299 by `preprocess_input`, mode 'tf'.
+"""
+
+from .. import backend as K
+from ..layers import Activation, AveragePooling2D, Concatenate, Conv2D, Lambda, MaxPooling2D
+from . import imagenet_utils
+from .building import Asked, channel_axis, conv, normalized
+from .imagenet_utils import decode_predictions
+from .weights import source
+
+__all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
+
+# Branches of steps: (filters, size[, strides]) or the name of a pooling; a step with strides has no padding.
+_MIXED_5B = (
+    [(96, 1)],
+    [(48, 1), (64, 5)],
+    [(64, 1), (96, 3), (96, 3)],
+    ["average", (64, 1)],
+)
+_MIXED_6A = (
+    [(384, 3, 2)],
+    [(256, 1), (256, 3), (384, 3, 2)],
+    ["maximum"],
+)
+_MIXED_7A = (
+    [(256, 1), (384, 3, 2)],
+    [(256, 1), (288, 3, 2)],
+    [(256, 1), (288, 3), (320, 3, 2)],
+    ["maximum"],
+)
+# the residual blocks: branches, scale of the residual, how many
+_BLOCKS = {
+    "block35": (([(32, 1)], [(32, 1), (32, 3)], [(32, 1), (48, 3), (64, 3)]), 0.17, 10),
+    "block17": (([(192, 1)], [(128, 1), (160, (1, 7)), (192, (7, 1))]), 0.1, 20),
+    "block8": (([(192, 1)], [(192, 1), (224, (1, 3)), (256, (3, 1))]), 0.2, 9),
+}
+
+
+def preprocess_input(x, **kwargs):
+    """Images as this model wants them: `imagenet_utils.preprocess_input` with mode 'tf'. `data_format` may be given."""
+    return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
+
+
+def add_scaled(inputs, scale):
+    """inputs[0] + scale inputs[1]. What the Lambda layers of this model do; a saved model names it."""
+    return inputs[0] + inputs[1] * scale
+
+
+def _conv(x, filters, size, strides=1, padding="same", name=None):
+    x = normalized(
+        conv(x, filters, size, name, strides, padding), None if name is None else f"{name}_bn", scale=False
+    )
+    return Activation("relu", name=None if name is None else f"{name}_ac")(x)
+
+
+def _branch(x, steps):
+    for step in steps:
+        if step == "average":
+            x = AveragePooling2D(3, strides=1, padding="same")(x)
+        elif step == "maximum":
+            x = MaxPooling2D(3, strides=2)(x)
+        else:
+            x = _conv(x, *step, *(["valid"] if len(step) == 3 else []))
+    return x
+
+
+def _mixed(x, branches, name):
+    return Concatenate(axis=channel_axis(), name=name)([_branch(x, steps) for steps in branches])
+
+
+def _residual(x, kind, number, scale, activation="relu"):
+    name = f"{kind}_{number}"
+    up = Conv2D(K.int_shape(x)[channel_axis()], 1, padding="same", name=f"{name}_conv")
+    residual = up(_mixed(x, _BLOCKS[kind][0], f"{name}_mixed"))
+    shape = K.int_shape(x)[1:]
+    x = Lambda(add_scaled, output_shape=shape, arguments={"scale": scale}, name=name)([x, residual])
+    return x if activation is None else Activation(activation, name=f"{name}_ac")(x)
+
+
+def _stem(x):
+    x = _conv(x, 32, 3, 2, "valid")
+    x = _conv(x, 32, 3, 1, "valid")
+    x = MaxPooling2D(3, strides=2)(_conv(x, 64, 3))
+    x = _conv(x, 80, 1, 1, "valid")
+    x = _conv(x, 192, 3, 1, "valid")
+    return MaxPooling2D(3, strides=2)(x)
+
+
+def InceptionResNetV2(
+    include_top=True,
+    weights="imagenet",
+    input_tensor=None,
+    input_shape=None,
+    pooling=None,
+    classes=1000,
+    **kwargs,
+):
+    """Inception-ResNet v2: (batch, 299, 299, 3) to (batch, classes). Arguments: see docs/applications.md."""
+    asked = Asked(
+        "InceptionResNetV2", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs, minimum=75,
+        default=299,
+    )  # fmt: skip
+    image = asked.image()
+    x = _stem(image)
+    mixed = (("mixed_5b", _MIXED_5B), ("mixed_6a", _MIXED_6A), ("mixed_7a", _MIXED_7A))
+    for (name, branches), (kind, (_, scale, count)) in zip(mixed, _BLOCKS.items()):
+        x = _mixed(x, branches, name)
+        for number in range(1, count + 1):
+            x = _residual(x, kind, number, scale)
+    x = _residual(x, "block8", 10, 1.0, activation=None)
+    x = _conv(x, 1536, 1, name="conv_7b")
+    x = asked.classified(x, "predictions")
+    return asked.model(image, x, "inception_resnet_v2", lambda: source("inception_resnet_v2", include_top))
