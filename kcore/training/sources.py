@@ -188,7 +188,14 @@ class BatchSource:
         return [(index, (first + i * 1_000_003) % 2**32) for i, index in enumerate(plan)]
 
     def position(self) -> dict[str, Any]:
-        return {"steps": self.steps, "plan": self._plan, "taken": self._taken, "ends": list(self._ends)}
+        own = self.batches.get_state() if self.sequence and hasattr(self.batches, "get_state") else None
+        return {
+            "steps": self.steps,
+            "plan": self._plan,
+            "taken": self._taken,
+            "ends": list(self._ends),
+            "own": own,
+        }
 
     def resume(self, position: dict[str, Any], done: int) -> None:
         if done and position["steps"] != self.steps:
@@ -199,6 +206,8 @@ class BatchSource:
             set_random_state(state)
             self.batches.on_epoch_end()
         self._ends = list(position["ends"])
+        if position.get("own") is not None and hasattr(self.batches, "set_state"):
+            self.batches.set_state(position["own"])
         if self.sequence:
             self._plan = position["plan"]
             if done:

@@ -4,7 +4,9 @@
 class Sequence:
     """Base of data sets that give batch number `index` by `self[index]` and their number of batches by `len`.
 
-    A batch is (x, y) or (x, y, sample_weight). `on_epoch_end` is called after each epoch.
+    A batch is (x, y) or (x, y, sample_weight). `on_epoch_end` is called after each epoch. A Sequence with a state that
+    its batches depend on may have `get_state()` (a dict of numbers and arrays) and `set_state(state)`: `BackupAndResume`
+    saves it with the model.
     """
 
     use_sequence_api = True

@@ -25,6 +25,7 @@ from kcore.callbacks import (
 )
 from kcore.errors import ArgumentError, DataError, ShapeError
 from kcore.layers import GRU, BatchNormalization, Dense, Dropout
+from kcore.preprocessing.image import ImageDataGenerator
 from kcore.utils import Sequence
 
 rng = np.random.RandomState(2)
@@ -103,6 +104,37 @@ def inline_generator(model, **arguments):
     return generator(model, workers=0, **arguments)
 
 
+def _flow(seed):
+    made = ImageDataGenerator(rotation_range=40, horizontal_flip=True)
+    return made.flow(np.tile(X[:, None, :, None], (1, 2, 1, 1)), Y, batch_size=8, seed=seed)
+
+
+class _AsRows:
+    """The images of a flow as rows for the model; its state is the flow's."""
+
+    use_sequence_api = True
+
+    def __init__(self, seed):
+        self.flow = _flow(seed)
+        self.on_epoch_end, self.get_state = self.flow.on_epoch_end, self.flow.get_state
+        self.set_state = self.flow.set_state
+
+    def __len__(self):
+        return len(self.flow)
+
+    def __getitem__(self, i):
+        x, y = self.flow[i]
+        return x.sum(axis=(1, 3)), y
+
+
+def changed_images(model, **arguments):
+    return model.fit(_AsRows(None), validation_data=_AsRows(None), **arguments)
+
+
+def seeded_images(model, **arguments):
+    return model.fit(_AsRows(3), **arguments)
+
+
 def data_set(model, **arguments):
     return model.fit(_Twice(), **arguments)
 
@@ -137,7 +169,9 @@ def finished(fit, folder, crashes, save_freq):
 
 
 @pytest.mark.parametrize("save_freq", ["epoch", 1, 3])
-@pytest.mark.parametrize("fit", [arrays, sequence, generator, inline_generator, data_set])
+@pytest.mark.parametrize(
+    "fit", [arrays, sequence, generator, inline_generator, data_set, changed_images, seeded_images]
+)
 def test_ends_as_if_never_interrupted(fit, save_freq, tmp_path):
     whole, history = finished(fit, tmp_path / "whole", [], save_freq)
     crashed, again = finished(fit, tmp_path / "crashed", [2, 6, 7], save_freq)

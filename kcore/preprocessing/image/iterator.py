@@ -39,6 +39,20 @@ class Iterator(Sequence):
         self.lock = threading.Lock()
         self.index_generator = self._flow_index()
 
+    def get_state(self):
+        """The place in the data, for a training that may be interrupted (`BackupAndResume`)."""
+        return {
+            "index_array": self.index_array,
+            "batch_index": self.batch_index,
+            "total_batches_seen": self.total_batches_seen,
+        }
+
+    def set_state(self, state):
+        """Goes on where `get_state` was asked."""
+        self.index_array = None if state["index_array"] is None else np.asarray(state["index_array"])
+        self.batch_index = int(state["batch_index"])
+        self.total_batches_seen = int(state["total_batches_seen"])
+
     def _set_index_array(self):
         self.index_array = np.random.permutation(self.n) if self.shuffle else np.arange(self.n)
 
