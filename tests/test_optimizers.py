@@ -69,6 +69,7 @@ def test_ten_steps(case):
     assert relative_error(values, arrays["losses"]) <= LIMIT
     own = optimizer.get_weights()
     assert len(own) == case["n_optimizer_weights"]
+    assert [w.name for w in optimizer.weights] == case["optimizer_weight_names"]
     for i, value in enumerate(own):
         assert relative_error(value, arrays[f"optimizer_weight_{i}"]) <= LIMIT, i
 

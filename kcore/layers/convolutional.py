@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import warnings
+
 from .. import backend as K
 from ..backend.windows import output_lengths
 from ..errors import ArgumentError, ShapeError
@@ -240,6 +242,24 @@ class Conv3DTranspose(_ConvTranspose, Conv3D):
 _DEPTHWISE = tuple(s.replace("kernel_", "depthwise_") if s != "kernel_size" else s for s in _SETTINGS)
 
 
+# of a kernel that DepthwiseConv2D does not have, in the names of Keras 2 and 1
+_OF_NO_KERNEL = (
+    "kernel_initializer", "kernel_regularizer", "kernel_constraint", "init", "W_regularizer", "W_constraint"
+)  # fmt: skip
+
+
+def _without_kernel(kwargs):
+    """Keras 2.3.1 takes arguments for a kernel here and leaves them unused, without a word."""
+    unused = [name for name in _OF_NO_KERNEL if name in kwargs]
+    if unused:
+        warnings.warn(
+            f"DepthwiseConv2D does not use {', '.join(unused)}, as in Keras 2.3.1. Its kernel is the depthwise one: "
+            "depthwise_initializer, depthwise_regularizer and depthwise_constraint are what it heeds.",
+            stacklevel=3,
+        )
+    return {name: value for name, value in kwargs.items() if name not in unused}
+
+
 class DepthwiseConv2D(Conv2D):
     """Convolves each channel alone: (batch, rows, cols, channels) -> (batch, ..., channels * depth_multiplier).
 
@@ -254,7 +274,7 @@ class DepthwiseConv2D(Conv2D):
         bias_initializer="zeros", depthwise_regularizer=None, bias_regularizer=None, activity_regularizer=None,
         depthwise_constraint=None, bias_constraint=None, **kwargs,
     ):  # fmt: skip
-        _Conv.__init__(self, locals(), **kwargs)  # past Conv2D's, which has other arguments
+        _Conv.__init__(self, locals(), **_without_kernel(kwargs))  # past Conv2D's, which has other arguments
 
     def _add_kernels(self, channels):
         self.depthwise_kernel = self.add_weight(

@@ -60,7 +60,6 @@ class _GatedCell(Layer):
             raise ArgumentError(f"{self._told()}: units={self.units!r}; a whole number above 0 is needed.")
         self.dropout = min(1.0, max(0.0, self.dropout))
         self.recurrent_dropout = min(1.0, max(0.0, self.recurrent_dropout))
-        self.implementation = self.implementation or 1  # Keras 2.3.1: 0 is no more, and taken for 1
         self.state_size = self.output_size = self.units
         self._masks = None
 

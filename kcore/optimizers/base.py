@@ -268,19 +268,16 @@ class SlotOptimizer(Optimizer):
         """What a slot is before the first step."""
         return 0.0
 
+    def _slot(self, slot, i, param):
+        """A new variable for parameter `i`, named as Keras 2 on TensorFlow does: the zeros took the name without 1."""
+        start = np.full(self.slot_shape(slot, param), self.slot_start(slot))
+        return variable_beside(param, start, f"training/{self._told(slot)}_{i}_1")
+
     def get_updates(self, loss, params):
         gradients = self.get_gradients(loss, params)
         self.updates = [K.update_add(self.iterations, 1)]
         numbers = self.numbers()
-        held = [
-            [
-                variable_beside(
-                    p, np.full(self.slot_shape(s, p), self.slot_start(s)), f"training/{self._told(s)}_{i}"
-                )
-                for i, p in enumerate(params)
-            ]
-            for s in self.slots
-        ]
+        held = [[self._slot(s, i, p) for i, p in enumerate(params)] for s in self.slots]
         self.weights = [*self.own_variables(), *(v for slot in held for v in slot)]
         for i, (param, gradient) in enumerate(zip(params, gradients)):
             mine = [slot[i] for slot in held]

@@ -20,6 +20,7 @@ CASES = [
     ("Dropout", {"p": 0.3}, {"rate": 0.3}),
     ("LSTM", {"output_dim": 3, "inner_activation": "relu", "dropout_U": 0.25, "consume_less": "mem"},
      {"units": 3, "recurrent_activation": "relu", "recurrent_dropout": 0.25, "implementation": 1}),
+    ("GRU", {"output_dim": 3, "consume_less": "cpu"}, {"implementation": 0}),
     ("MaxPooling1D", {"pool_length": 3, "stride": 2}, {"pool_size": (3,), "strides": (2,)}),
     ("BatchNormalization", {"mode": 0, "beta_init": "ones"}, {"axis": -1}),
     ("UpSampling1D", {"length": 3}, {"size": 3}),
@@ -41,6 +42,15 @@ def test_old_names_are_read(name, old, new):
     assert {k: config[k] for k in new} == new
     with pytest.warns(UserWarning):  # the configs that Keras 1 wrote
         assert getattr(layers, name).from_config({"name": layer.name, **old}).get_config() == config
+
+
+@pytest.mark.parametrize(
+    "name", ["init", "W_regularizer", "W_constraint", "kernel_initializer", "kernel_regularizer"]
+)
+def test_depthwise_convolutions_leave_a_kernels_arguments_unused(name):
+    with pytest.warns(UserWarning, match=f"does not use {name}.*depthwise_initializer"):
+        layer = layers.DepthwiseConv2D(3, **{name: None})
+    assert layer.get_config() == layers.DepthwiseConv2D(3, name=layer.name).get_config()
 
 
 def test_one_number_per_axis_of_the_kernel():
