@@ -7,6 +7,7 @@ from golden import case_id, cases, load, relative_error, tolerance
 from kcore import backend as K
 from kcore import constraints, losses, optimizers, regularizers
 from kcore.errors import ArgumentError, GraphError, ShapeError, UnknownName
+from kcore.objects import CustomObjectScope
 from kcore.optimizers import schedules
 
 LIMIT = 1e-5
@@ -248,14 +249,34 @@ def rate_at(schedule, step):
             schedules.CosineDecay(0.0, 10, warmup_target=1.0, warmup_steps=4),
             {0: 0.0, 2: 0.5, 4: 1.0, 14: 0.0},
         ),
+        (schedules.CosineDecay(0.1, 10, warmup_target=1.0), {0: 1.0, 5: 0.5, 10: 0.0}),
+        (
+            schedules.CosineDecayRestarts(1.0, 4, m_mul=0.5, alpha=0.1),
+            {0: 1.0, 2: 0.55, 4: 0.55, 8: 0.325, 12: 0.325, 28: 0.2125},
+        ),
+        (schedules.CosineDecayRestarts(1.0, 4, t_mul=1.0), {0: 1.0, 2: 0.5, 4: 1.0, 402: 0.5}),
     ],
     ids=lambda v: type(v).__name__,
 )
 def test_schedules(schedule, wanted):
     for step, rate in wanted.items():
         assert rate_at(schedule, step) == pytest.approx(rate, abs=1e-6)
-    again = type(schedule).from_config(schedule.get_config())
+    again = schedules.deserialize(schedules.serialize(schedule))
+    assert type(again) is type(schedule)
     assert rate_at(again, 3) == rate_at(schedule, 3)
+
+
+def test_a_schedule_of_ones_own():
+    class Halved(schedules.ExponentialDecay):
+        def __call__(self, step):
+            return 0.5 * super().__call__(step)
+
+    stored = optimizers.serialize(optimizers.SGD(Halved(0.1, 10, 0.5)))
+    with pytest.raises(ArgumentError, match="Halved.*custom_objects"):
+        optimizers.deserialize(stored)
+    assert type(optimizers.deserialize(stored, {"Halved": Halved}).learning_rate) is Halved
+    with CustomObjectScope({"Halved": Halved}):
+        assert rate_at(optimizers.deserialize(stored).learning_rate, 10) == pytest.approx(0.025)
 
 
 def test_a_schedule_as_learning_rate():

@@ -9,6 +9,7 @@ from .base import Optimizer, clip_norm
 from .gradient_descent import SGD
 from .schedules import (
     CosineDecay,
+    CosineDecayRestarts,
     ExponentialDecay,
     InverseTimeDecay,
     LearningRateSchedule,

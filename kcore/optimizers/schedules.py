@@ -6,6 +6,7 @@
 import math
 
 from .. import backend as K
+from .. import objects
 from ..errors import ArgumentError
 
 
@@ -159,6 +160,8 @@ class CosineDecay(LearningRateSchedule):
     def __call__(self, step):
         if self.warmup_target is None:
             return self._falling(step, self.initial_learning_rate)
+        if not self.warmup_steps:
+            return self._falling(step, self.warmup_target)
         done = step / float(self.warmup_steps)
         rising = self.initial_learning_rate + (self.warmup_target - self.initial_learning_rate) * done
         warm = K.cast(K.less(step, float(self.warmup_steps)), K.floatx())
@@ -182,23 +185,74 @@ class CosineDecay(LearningRateSchedule):
         }
 
 
-_SCHEDULES = (ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay)
+class CosineDecayRestarts(LearningRateSchedule):
+    """Cosine waves down to `alpha` times the start, one after the other. I. Loshchilov, F. Hutter, 2016, section 3.
+
+    The first takes `first_decay_steps`, each next one `t_mul` times as many, from `m_mul` times as high.
+    """
+
+    def __init__(self, initial_learning_rate, first_decay_steps, t_mul=2.0, m_mul=1.0, alpha=0.0, name=None):
+        self.initial_learning_rate = initial_learning_rate
+        self.first_decay_steps = first_decay_steps
+        self.t_mul = t_mul
+        self.m_mul = m_mul
+        self.alpha = alpha
+        self.name = name
+
+    def __call__(self, step):
+        done = step / float(self.first_decay_steps)
+        if self.t_mul == 1.0:
+            wave = K.floor(done)
+            part = done - wave
+        else:  # waves 0 to n - 1 take (t_mul^n - 1) / (t_mul - 1) of the first; a logarithm may be rounded down
+            wave = K.floor(K.log(1.0 + done * (self.t_mul - 1.0)) / math.log(self.t_mul) + 2e-6)
+            longer = K.exp(wave * math.log(self.t_mul))
+            part = (done - (longer - 1.0) / (self.t_mul - 1.0)) / longer
+        height = 0.5 * (1.0 + K.cos(math.pi * part))
+        if self.m_mul != 1.0:
+            height = height * K.exp(wave * math.log(self.m_mul))
+        return self.initial_learning_rate * ((1.0 - self.alpha) * height + self.alpha)
+
+    def get_config(self):
+        return {
+            "initial_learning_rate": self.initial_learning_rate,
+            "first_decay_steps": self.first_decay_steps,
+            "t_mul": self.t_mul,
+            "m_mul": self.m_mul,
+            "alpha": self.alpha,
+            "name": self.name,
+        }
+
+
+_SCHEDULES = (
+    ExponentialDecay, InverseTimeDecay, PiecewiseConstantDecay, PolynomialDecay, CosineDecay, CosineDecayRestarts
+)  # fmt: skip
+
+
+def serialize(schedule):
+    """{'class_name': ..., 'config': ...}"""
+    return {"class_name": type(schedule).__name__, "config": schedule.get_config()}
+
+
+def deserialize(config, custom_objects=None):
+    """The schedule of a configuration; one's own classes by `custom_objects` or `CustomObjectScope`."""
+    own = {s.__name__: s for s in _SCHEDULES}
+    tables = (custom_objects or {}, *objects.scoped(), objects.get_custom_objects(), own)
+    name = config.get("class_name")
+    found = next((t[name] for t in tables if name in t), None)
+    if found is None:
+        raise ArgumentError(
+            f"no learning rate schedule named {name!r}; known: {', '.join(sorted(own))}. Give a class of your own in "
+            "custom_objects."
+        )
+    return found.from_config(config["config"])
 
 
 def serialize_rate(rate):
     """A learning rate for a configuration: a float, or class name and configuration of a schedule."""
-    if isinstance(rate, LearningRateSchedule):
-        return {"class_name": type(rate).__name__, "config": rate.get_config()}
-    return float(K.get_value(rate))
+    return serialize(rate) if isinstance(rate, LearningRateSchedule) else float(K.get_value(rate))
 
 
-def rate_from(value, custom_objects=None):
+def rate_from(value):
     """The reverse of `serialize_rate`: numbers, tensors and schedules as they are."""
-    if not isinstance(value, dict):
-        return value
-    known = {**{s.__name__: s for s in _SCHEDULES}, **(custom_objects or {})}
-    if value.get("class_name") not in known:
-        raise ArgumentError(
-            f"no learning rate schedule named {value.get('class_name')!r}; known: {', '.join(sorted(known))}."
-        )
-    return known[value["class_name"]].from_config(value["config"])
+    return deserialize(value) if isinstance(value, dict) else value
