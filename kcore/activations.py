@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from typing import Any
 
 from . import backend as K
@@ -111,6 +112,11 @@ def get(identifier: Any) -> Any:
     if isinstance(identifier, str):
         return objects.find("activations", identifier)
     if isinstance(identifier, dict):
+        name = identifier.get("class_name")
+        if isinstance(name, str) and not inspect.isclass(objects.find("activations", name)):
+            raise ArgumentError(
+                f"activation {identifier!r} cannot be understood: {name} is a function and has no config. Give its name."
+            )
         return objects.deserialize("activations", identifier)
     if callable(identifier):
         return identifier

@@ -8,6 +8,7 @@ import pytest
 from golden import case_id, cases, load, relative_error, tolerance
 from kcore import activations, constraints, initializers, regularizers
 from kcore import backend as K
+from kcore.errors import ArgumentError
 
 LIMIT, GRADIENT_LIMIT = 1e-5, 1e-4
 
@@ -41,6 +42,11 @@ def test_activation(case):
     compare(case, lambda x: function(x, **case["kwargs"]))
     assert activations.get(case["function"]) is function
     assert activations.serialize(function) == case["function"]
+
+
+def test_a_function_has_no_config():
+    with pytest.raises(ArgumentError, match="relu is a function"):
+        activations.get({"class_name": "relu", "config": {}})
 
 
 @pytest.mark.parametrize("case", cases("regularizers"), ids=case_id)

@@ -350,6 +350,12 @@ class _OwnCellRNN(RNN):
             "activity_regularizer": regularizers.serialize(self.activity_regularizer),
         }
 
+    @classmethod
+    def from_config(cls, config, custom_objects=None):
+        if config.get("implementation") == 0:  # Keras 2.3.1 goes on with 1: a mask of dropout for each gate
+            config = {**config, "implementation": 1}
+        return super().from_config(config, custom_objects)
+
 
 class SimpleRNN(_OwnCellRNN):
     """Fully connected recurrence, the output being the next state. (batch, time, features) -> (batch, units)."""

@@ -53,6 +53,13 @@ def test_depthwise_convolutions_leave_a_kernels_arguments_unused(name):
     assert layer.get_config() == layers.DepthwiseConv2D(3, name=layer.name).get_config()
 
 
+@pytest.mark.parametrize("kind", [layers.GRU, layers.LSTM])
+def test_what_was_stored_with_implementation_0_goes_on_with_1(kind):
+    config = kind(3, implementation=0).get_config()
+    assert config["implementation"] == 0
+    assert kind.from_config(config).implementation == 1
+
+
 def test_one_number_per_axis_of_the_kernel():
     with pytest.warns(UserWarning, match="nb_row"):
         assert layers.Conv2D(4, 3, 2).kernel_size == (3, 2)
