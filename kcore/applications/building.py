@@ -23,6 +23,20 @@ from .weights import fetched
 _POOLINGS = {"avg": GlobalAveragePooling2D, "max": GlobalMaxPooling2D, None: None}
 
 
+def _channels_first():
+    return K.image_data_format() == "channels_first"
+
+
+def _of_size(rows):
+    """The shape of a colour image of so many rows and columns, in the layout that is set."""
+    return (3, rows, rows) if _channels_first() else (rows, rows, 3)
+
+
+def spatial(shape):
+    """(rows, columns) of the shape of an image, in the layout that is set."""
+    return tuple(shape[1:]) if _channels_first() else tuple(shape[:2])
+
+
 @dataclass
 class Asked:
     """What all models are asked for. `name` is the function's; `shape`, without the batch, is settled here.
@@ -60,16 +74,6 @@ class Asked:
             raise ArgumentError(f"{self.name}: pooling={self.pooling!r}; use None, 'avg' or 'max'.")
         self.shape = self._settled()
 
-    @property
-    def channels_first(self):
-        return K.image_data_format() == "channels_first"
-
-    def of_size(self, rows, channels=3):
-        return (channels, rows, rows) if self.channels_first else (rows, rows, channels)
-
-    def spatial(self, shape):
-        return tuple(shape[1:]) if self.channels_first else tuple(shape[:2])
-
     def _settled(self):
         known = self.include_top or self.fixed
         asked = self.input_shape
@@ -79,15 +83,15 @@ class Asked:
                 raise ShapeError(f"{self.name}: input_shape={asked!r}; three numbers are needed.")
             self._check_channels(asked)
         if self.weights == "imagenet" and known:
-            if asked not in (None, self.of_size(self.default)):
+            if asked not in (None, _of_size(self.default)):
                 raise ShapeError(
                     f"{self.name}: weights='imagenet' with the classifier is for input_shape "
-                    f"{self.of_size(self.default)}; {asked} was given. Use include_top=False for others."
+                    f"{_of_size(self.default)}; {asked} was given. Use include_top=False for others."
                 )
-            return self.of_size(self.default)
+            return _of_size(self.default)
         if asked is None:
-            return self.of_size(self.default if known else None)
-        small = [n for n in self.spatial(asked) if n is not None and n < self.minimum]
+            return _of_size(self.default if known else None)
+        small = [n for n in spatial(asked) if n is not None and n < self.minimum]
         if small:
             raise ShapeError(
                 f"{self.name}: input_shape={asked}; rows and columns must be at least {self.minimum} "
@@ -98,7 +102,7 @@ class Asked:
         return asked
 
     def _check_channels(self, asked):
-        channels = asked[0 if self.channels_first else -1]
+        channels = asked[0 if _channels_first() else -1]
         if self.weights == "imagenet":
             if channels != 3 and not (self.include_top or self.fixed):
                 raise ShapeError(
@@ -148,7 +152,7 @@ class Asked:
 
 def channel_axis(last=3):
     """The axis of channels, as BatchNormalization takes it; `last` as the family's configs write it."""
-    return 1 if K.image_data_format() == "channels_first" else last
+    return 1 if _channels_first() else last
 
 
 def conv(x, filters, size, name=None, strides=1, padding="same", use_bias=False, **options):
@@ -164,7 +168,5 @@ def halving_padding(x, size):
 
     Sizes that are not known count as even.
     """
-    shape = K.int_shape(x)
-    sizes = shape[2:] if K.image_data_format() == "channels_first" else shape[1:3]
-    even = [1 if n is None else 1 - n % 2 for n in sizes]
+    even = [1 if n is None else 1 - n % 2 for n in spatial(K.int_shape(x)[1:])]
     return tuple((size // 2 - e, size // 2) for e in even)

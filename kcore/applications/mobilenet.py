@@ -5,6 +5,7 @@ Weights of ImageNet: images of 128, 160, 192 or 224 rows and columns by `preproc
 
 import warnings
 
+from .. import backend as K
 from ..errors import ArgumentError
 from ..layers import (
     Activation,
@@ -16,7 +17,7 @@ from ..layers import (
     ZeroPadding2D,
 )
 from . import imagenet_utils
-from .building import Asked, conv, normalized
+from .building import Asked, conv, normalized, spatial
 from .imagenet_utils import decode_predictions
 from .weights import mobilenet_source
 
@@ -36,16 +37,9 @@ def preprocess_input(x, **kwargs):
 
 
 def size_of(shape, sizes):
-    """Rows of a shape (rows, columns, channels) in the layout that is set, if square and in `sizes`; else 224."""
-    rows, columns = spatial(shape)
+    """Rows of the shape of an image, if it is square and they are in `sizes`; else 224."""
+    rows, columns = spatial(shape) if isinstance(shape, (tuple, list)) and len(shape) == 3 else (None, None)
     return rows if rows == columns and rows in sizes else 224
-
-
-def spatial(shape):
-    """(rows, columns) of a shape without the batch; Nones where it is none."""
-    if not isinstance(shape, (tuple, list)) or len(shape) != 3:
-        return None, None
-    return tuple(shape[1:]) if imagenet_utils.K.image_data_format() == "channels_first" else tuple(shape[:2])
 
 
 def imagenet_rows(name, shape, sizes):
@@ -77,7 +71,7 @@ def _block(x, filters, strides, depth_multiplier, number):
 
 
 def _classifier(x, filters, dropout, classes):
-    shape = (filters, 1, 1) if imagenet_utils.K.image_data_format() == "channels_first" else (1, 1, filters)
+    shape = (filters, 1, 1) if K.image_data_format() == "channels_first" else (1, 1, filters)
     x = Reshape(shape, name="reshape_1")(GlobalAveragePooling2D()(x))
     x = conv(Dropout(dropout, name="dropout")(x), classes, 1, "conv_preds", use_bias=True)
     return Activation("softmax", name="act_softmax")(Reshape((classes,), name="reshape_2")(x))

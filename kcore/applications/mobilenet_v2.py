@@ -7,9 +7,9 @@ from .. import backend as K
 from ..errors import ArgumentError, ShapeError
 from ..layers import Add, Dense, DepthwiseConv2D, GlobalAveragePooling2D, ReLU, ZeroPadding2D
 from . import imagenet_utils
-from .building import Asked, channel_axis, conv, halving_padding, normalized
+from .building import Asked, channel_axis, conv, halving_padding, normalized, spatial
 from .imagenet_utils import decode_predictions
-from .mobilenet import imagenet_rows, size_of, spatial
+from .mobilenet import imagenet_rows, size_of
 from .weights import mobilenet_source
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
@@ -62,7 +62,7 @@ def _check_agree(input_shape, input_tensor):
     if input_shape is None or input_tensor is None:
         return
     found = K.int_shape(input_tensor)[1:]
-    if spatial(found) != spatial(input_shape):
+    if len(input_shape) == 3 and spatial(found) != spatial(input_shape):
         raise ShapeError(f"MobileNetV2: input_shape={tuple(input_shape)}, but input_tensor has {found}.")
 
 

@@ -17,7 +17,7 @@ from ..layers import (
     concatenate,
 )
 from . import imagenet_utils
-from .building import Asked, channel_axis, conv, halving_padding, normalized
+from .building import Asked, channel_axis, conv, halving_padding, normalized, spatial
 from .imagenet_utils import decode_predictions
 from .weights import source
 
@@ -57,8 +57,7 @@ def _separable(x, filters, size, name, strides=1):
 
 
 def _spatial(x):
-    shape = K.int_shape(x)
-    return shape[2:] if K.image_data_format() == "channels_first" else shape[1:3]
+    return spatial(K.int_shape(x)[1:])
 
 
 def _adjusted(before, x, filters, name, halved):
