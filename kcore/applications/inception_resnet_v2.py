@@ -5,6 +5,7 @@ Weights of ImageNet: images of 299 by 299 by `preprocess_input`, mode 'tf'.
 
 from .. import backend as K
 from ..layers import Activation, AveragePooling2D, Concatenate, Conv2D, Lambda, MaxPooling2D
+from ..layers.core import add_scaled
 from . import imagenet_utils
 from .building import Asked, channel_axis, conv, normalized
 from .imagenet_utils import decode_predictions
@@ -41,11 +42,6 @@ _BLOCKS = {
 def preprocess_input(x, **kwargs):
     """Images as this model wants them: `imagenet_utils.preprocess_input` with mode 'tf'. `data_format` may be given."""
     return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
-
-
-def add_scaled(inputs, scale):
-    """inputs[0] + scale inputs[1]. What the Lambda layers of this model do; a saved model names it."""
-    return inputs[0] + inputs[1] * scale
 
 
 def _conv(x, filters, size, strides=1, padding="same", name=None):

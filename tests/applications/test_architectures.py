@@ -6,6 +6,8 @@ The quick ones are built, and with KCORE_TEST_ALL set all that were recorded (so
 import json
 import operator
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -14,7 +16,8 @@ from golden import FOLDER, architectures, relative_error
 from kcore import applications
 from kcore import backend as K
 from kcore.applications import building, mobilenet, weights
-from kcore.layers import Add, Dense, Input
+from kcore.layers import Add, Dense, Input, Lambda
+from kcore.layers.core import add_scaled
 from kcore.models import Model
 
 RECORD = json.loads((FOLDER / "architectures.json").read_text(encoding="utf-8"))
@@ -244,3 +247,18 @@ def test_keras_modules_are_accepted_as_arguments():
 def test_sizes_of_mobilenets():
     assert mobilenet.size_of((160, 160, 3), (128, 160)) == 160
     assert mobilenet.size_of((160, 128, 3), (128, 160)) == mobilenet.size_of(None, (128,)) == 224
+
+
+def test_a_saved_residual_sum_is_loaded_in_another_process(tmp_path):
+    """InceptionResNetV2 is too large for here: this is what its Lambda layers do."""
+    a, b = Input((2,)), Input((2,))
+    summed = Lambda(add_scaled, output_shape=(2,), arguments={"scale": 0.5})([a, b])
+    Model([a, b], summed).save(str(tmp_path / "model.h5"))
+    code = (
+        "import numpy as np, sys; from kcore.models import load_model; m = load_model(sys.argv[1], compile=False);"
+        "print(m.predict([np.ones((1, 2)), np.full((1, 2), 4)]).tolist())"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code, str(tmp_path / "model.h5")], capture_output=True, text=True, timeout=120
+    )
+    assert done.stdout.strip() == "[[3.0, 3.0]]", done.stderr
