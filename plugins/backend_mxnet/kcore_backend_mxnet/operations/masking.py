@@ -15,9 +15,10 @@ from ..values import HELD, constant, of, raw
 from .shapes import without_gradient
 from .sums import filled
 
-WHOLE = 1e6  # sigmoid gives exactly 1, and 0 of its negative
-# for each gate, in MXNet's order, the weight of the feature that tells that a step does not count
-HOLD = {"lstm": (-WHOLE, WHOLE, 0.0, 0.0), "gru": (0.0, WHOLE, 0.0), "rnn_tanh": ()}
+# sigmoid gives exactly 1 of these, and 0 of their negatives; float16 knows no number above 65504
+WHOLE, WHOLE_NARROW = 1e6, 3e4
+# for each gate, in MXNet's order, the sign of the weight of the feature that tells that a step does not count
+HOLD = {"lstm": (-1.0, 1.0, 0.0, 0.0), "gru": (0.0, 1.0, 0.0), "rnn_tanh": ()}
 
 
 def _numbers(array):
@@ -27,7 +28,8 @@ def _numbers(array):
 def held_gates(mode, gates, dtype):
     """The weights of that feature (gates, 1)."""
     each = np.repeat(np.array(HOLD[mode]), gates // len(HOLD[mode]))
-    return raw(constant(each[:, None], dtype))
+    whole = WHOLE_NARROW if dtype == "float16" else WHOLE
+    return raw(constant(whole * each[:, None], dtype))
 
 
 def _with_feature(data, feature, shape):
