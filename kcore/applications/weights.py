@@ -1,6 +1,6 @@
 """Where the weights of ImageNet come from, and the hashes of their files, as Keras 2.3.1 asks for them."""
 
-from ..utils.download import get_file
+from .. import utils
 
 _CHOLLET = "https://github.com/fchollet/deep-learning-models/releases/download/"
 _KERAS = "https://github.com/keras-team/keras-applications/releases/download/"
@@ -61,4 +61,4 @@ def mobilenet_source(version, alpha, rows, include_top):
 
 def fetched(name, origin, file_hash):
     """The path of the file in the cache, fetched if it is not there."""
-    return get_file(name, origin, cache_subdir="models", file_hash=file_hash)
+    return utils.get_file(name, origin, cache_subdir="models", file_hash=file_hash)

@@ -4,7 +4,8 @@ import numpy as np
 
 from ..errors import ArgumentError
 from ..saving.old_arrays import read_npz
-from .sources import fetched
+from ..utils.download import get_file
+from .sources import source
 
 
 def load_data(path="boston_housing.npz", test_split=0.2, seed=113):
@@ -15,7 +16,7 @@ def load_data(path="boston_housing.npz", test_split=0.2, seed=113):
     """
     if not 0 <= test_split < 1:
         raise ArgumentError(f"test_split={test_split!r}; a share from 0 to below 1 is needed.")
-    data = read_npz(fetched("boston_housing.npz", path), verified=True)
+    data = read_npz(get_file(path, **source("boston_housing.npz")), verified=True)
     order = np.arange(len(data["x"]))
     np.random.RandomState(seed).shuffle(order)
     x, y = data["x"][order], data["y"][order]

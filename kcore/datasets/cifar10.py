@@ -4,8 +4,9 @@ import os
 
 import numpy as np
 
+from ..utils.download import get_file
 from .cifar import as_images, load_batch
-from .sources import fetched
+from .sources import source
 
 
 def load_data():
@@ -13,7 +14,7 @@ def load_data():
 
     With `K.image_data_format()` channels_first x is (images, 3, 32, 32).
     """
-    folder = fetched("cifar-10-batches-py", untar=True)
+    folder = get_file("cifar-10-batches-py", untar=True, **source("cifar-10-batches-py"))
     batches = [load_batch(os.path.join(folder, f"data_batch_{i}")) for i in range(1, 6)]
     x_train = np.concatenate([x for x, _ in batches])
     y_train = np.concatenate([np.array(y, "uint8") for _, y in batches])

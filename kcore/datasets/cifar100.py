@@ -5,8 +5,9 @@ import os
 import numpy as np
 
 from ..errors import ArgumentError
+from ..utils.download import get_file
 from .cifar import as_images, load_batch
-from .sources import fetched
+from .sources import source
 
 
 def load_data(label_mode="fine"):
@@ -16,7 +17,7 @@ def load_data(label_mode="fine"):
     """
     if label_mode not in ("fine", "coarse"):
         raise ArgumentError(f"label_mode is 'fine' or 'coarse'; {label_mode!r} was given.")
-    folder = fetched("cifar-100-python", untar=True)
+    folder = get_file("cifar-100-python", untar=True, **source("cifar-100-python"))
     parts = []
     for part in ("train", "test"):
         x, y = load_batch(os.path.join(folder, part), f"{label_mode}_labels")

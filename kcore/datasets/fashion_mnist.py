@@ -7,7 +7,8 @@ import struct
 import numpy as np
 
 from ..errors import FileRefused
-from .sources import fetched
+from ..utils.download import get_file
+from .sources import source
 
 _LARGEST = 1 << 26  # values of one file
 
@@ -21,7 +22,7 @@ def load_data():
 
 def _read(name):
     """An array of bytes in the IDX format: 0, 0, 8 (bytes), the number of axes, the axes (big-endian), the values."""
-    path = fetched(name, cache_subdir="datasets/fashion-mnist")
+    path = get_file(name, cache_subdir="datasets/fashion-mnist", **source(name))
     with gzip.open(path, "rb") as file:
         head = file.read(4)
         rank = head[3] if head[:3] == b"\0\0\x08" and len(head) == 4 else None

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..saving.old_arrays import read_npz
-from .sources import fetched
+from ..utils.download import get_file
+from .sources import source
 from .words import legacy_num_words, prepared, shuffled, word_index
 
 
@@ -29,7 +30,7 @@ def load_data(
     less than half of them.
     """
     num_words = legacy_num_words(num_words, kwargs)
-    data = read_npz(fetched("imdb.npz", path), verified=True)
+    data = read_npz(get_file(path, **source("imdb.npz")), verified=True)
     random = np.random.RandomState(seed)
     x_train, y_train = shuffled(data["x_train"], data["y_train"], random)
     x_test, y_test = shuffled(data["x_test"], data["y_test"], random)
@@ -41,4 +42,4 @@ def load_data(
 
 def get_word_index(path="imdb_word_index.json"):
     """{word: rank}, 1 for the most frequent; `load_data` adds `index_from` to ranks."""
-    return word_index("imdb_word_index.json", path)
+    return word_index(get_file(path, **source("imdb_word_index.json")))

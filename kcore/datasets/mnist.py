@@ -1,7 +1,8 @@
 """Handwritten digits, 70,000 images of 28 by 28 pixels (LeCun, Cortes, Burges)."""
 
 from ..saving.old_arrays import read_npz
-from .sources import fetched
+from ..utils.download import get_file
+from .sources import source
 
 
 def load_data(path="mnist.npz"):
@@ -9,5 +10,5 @@ def load_data(path="mnist.npz"):
 
     path: where the file is kept, below the cache's folder `datasets`.
     """
-    data = read_npz(fetched("mnist.npz", path), verified=True)
+    data = read_npz(get_file(path, **source("mnist.npz")), verified=True)
     return (data["x_train"], data["y_train"]), (data["x_test"], data["y_test"])

@@ -3,7 +3,8 @@
 import numpy as np
 
 from ..saving.old_arrays import read_npz
-from .sources import fetched
+from ..utils.download import get_file
+from .sources import source
 from .words import legacy_num_words, prepared, shuffled, word_index
 
 
@@ -16,7 +17,7 @@ def load_data(
     test_split: the share of the test set. The other arguments are those of `kcore.datasets.imdb.load_data`.
     """
     num_words = legacy_num_words(num_words, kwargs)
-    data = read_npz(fetched("reuters.npz", path), verified=True)
+    data = read_npz(get_file(path, **source("reuters.npz")), verified=True)
     x, y = shuffled(data["x"], data["y"], np.random.RandomState(seed))
     x, y = prepared(x, y, num_words, skip_top, maxlen, start_char, oov_char, index_from)
     border = int(len(x) * (1 - test_split))
@@ -25,4 +26,4 @@ def load_data(
 
 def get_word_index(path="reuters_word_index.json"):
     """{word: rank}, 1 for the most frequent; `load_data` adds `index_from` to ranks."""
-    return word_index("reuters_word_index.json", path)
+    return word_index(get_file(path, **source("reuters_word_index.json")))

@@ -1,6 +1,4 @@
-"""Where the data sets come from, the hashes of their files, and how they are fetched."""
-
-from ..utils.download import get_file
+"""Where the data sets come from, and the hashes of their files."""
 
 _TEXTS = "https://s3.amazonaws.com/text-datasets/"
 _FASHION = "https://raw.githubusercontent.com/zalandoresearch/fashion-mnist/master/data/fashion/"
@@ -38,7 +36,7 @@ SOURCES = {
 }
 
 
-def fetched(name, path=None, **options):
-    """The path of the file `name` of SOURCES, kept as `path` (default: its name); `options` are those of `get_file`."""
+def source(name):
+    """What `get_file` is told about the file `name`: its address and hash."""
     origin, file_hash = SOURCES[name]
-    return get_file(name if path is None else path, origin, file_hash=file_hash, **options)
+    return {"origin": origin, "file_hash": file_hash}

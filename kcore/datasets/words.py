@@ -6,7 +6,6 @@ import numpy as np
 
 from ..errors import ArgumentError, UnknownArgument
 from ..saving.gate import config_from_json
-from .sources import fetched
 
 
 def legacy_num_words(num_words, given):
@@ -62,7 +61,7 @@ def as_objects(rows):
     return made
 
 
-def word_index(name, path):
-    """{word: rank} out of a JSON file of SOURCES."""
-    with open(fetched(name, path), "rb") as file:
-        return config_from_json(file.read(), path)
+def word_index(path):
+    """{word: rank} out of a JSON file."""
+    with open(path, "rb") as file:
+        return config_from_json(file.read(), str(path))

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 
 from golden import FOLDER, architectures, relative_error
-from kcore import applications
+from kcore import applications, utils
 from kcore import backend as K
-from kcore.applications import building, mobilenet, weights
+from kcore.applications import mobilenet, weights
 from kcore.layers import Add, Dense, Input, Lambda
 from kcore.layers.core import add_scaled
 from kcore.models import Model
@@ -148,11 +148,12 @@ def served(tmp_path, monkeypatch):
     model.save_weights(str(tmp_path / "top.h5"))
     Model(model.input, model.layers[-7].output).save_weights(str(tmp_path / "no_top.h5"))
 
-    def fetched(name, origin, file_hash):
+    def get_file(name, origin, cache_subdir, file_hash):
+        assert cache_subdir == "models"
         asked.append(name)
         return str(tmp_path / ("no_top.h5" if "no_top" in name else "top.h5"))
 
-    monkeypatch.setattr(building, "fetched", fetched)
+    monkeypatch.setattr(utils, "get_file", get_file)
     return model, asked, tmp_path
 
 
