@@ -61,6 +61,13 @@ def test_a_mixed_model_trains_as_one_in_float32(policy, last, exact):
     assert isinstance(model.optimizer, LossScaleOptimizer) == (policy == "mixed_float16")
 
 
+@pytest.mark.parametrize("policy, limit", [("float16", 0.02), ("bfloat16", 0.1)])
+def test_a_model_of_a_narrow_type_trains_as_one_in_float32(policy, limit, exact):
+    model, history = trained(policy, epochs=2)
+    assert {w.dtype for w in model.layers[0].weights} == {policy}
+    np.testing.assert_allclose(history["loss"], exact[0]["loss"][:2], atol=limit)
+
+
 def test_probabilities_near_0_do_not_stop_the_training():
     """1 / p times the scale is beyond float16: the loss looks at the softmax before it was rounded."""
     model = classifier("mixed_float16")

@@ -28,7 +28,7 @@ class Compiled:
         self.program = program
         self.device = device
         self._lock = threading.RLock()
-        self._dtypes = [program.specs[s].dtype for s in program.inputs]
+        self.dtypes = [program.specs[s].dtype for s in program.inputs]
         self._moves = -1
         self._storages: list[Any] = []
         self._call: Callable[..., Any] | None = None
@@ -36,9 +36,9 @@ class Compiled:
 
     # one call -----------------------------------------------------------------------------------------------
     def __call__(self, *inputs: Any) -> list[Any]:
-        if len(inputs) != len(self._dtypes):
+        if len(inputs) != len(self.dtypes):
             raise ArgumentError(
-                f"{self.program.name} takes {len(self._dtypes)} inputs; {len(inputs)} were given."
+                f"{self.program.name} takes {len(self.dtypes)} inputs; {len(inputs)} were given."
             )
         if self.engine.moves != self._moves:
             self._look_again()
@@ -46,7 +46,7 @@ class Compiled:
         if call is None:
             with self._lock:
                 call = self._call = self._call or self._traced_call()
-        return call([self._tensor(v, d) for v, d in zip(inputs, self._dtypes, strict=True)])
+        return call([self._tensor(v, d) for v, d in zip(inputs, self.dtypes, strict=True)])
 
     def _tensor(self, value: Any, dtype: str) -> Any:
         if isinstance(value, np.ndarray):
@@ -128,7 +128,8 @@ class Compiled:
         rows = len(order) if order is not None else len(data[0])
         window = slice(first * batch_size, min(last * batch_size, rows))
         chosen = window if order is None else order[window]
-        return [self.engine.from_numpy(a[chosen], str(a.dtype)) for a in data], None, 0, last - first
+        held = [self.engine.from_numpy(a[chosen], d) for a, d in zip(data, self.dtypes, strict=True)]
+        return held, None, 0, last - first
 
     def _traced_loop(self, shuffled: bool) -> Callable[..., Any]:
         """Steps first..last in one graph. The last batch may be smaller: its size is unknown to the graph."""

@@ -117,7 +117,8 @@ class TensorFlowEngine(Engine):
         if not isinstance(compiled, Compiled) or sum(a.nbytes for a in arrays) > HELD_BYTES:
             return arrays
         with self.placed(compiled.device):
-            return [tf.constant(a) for a in arrays]
+            # not in the arrays' types: NumPy has no bfloat16
+            return [self.from_numpy(a, d) for a, d in zip(arrays, compiled.dtypes, strict=True)]
 
     def run_steps(
         self,

@@ -57,9 +57,9 @@ class Jitted(Compiled):
         return made
 
     def _one(self, *inputs: Any) -> list[Any]:
-        if not self.jit or not _is_step(self.program) or len(inputs) != len(self._dtypes):
+        if not self.jit or not _is_step(self.program) or len(inputs) != len(self.dtypes):
             return super().__call__(*inputs)
-        tensors = [self._tensor(v, d) for v, d in zip(inputs, self._dtypes, strict=True)]
+        tensors = [self._tensor(v, d) for v, d in zip(inputs, self.dtypes, strict=True)]
         return [self._of_one_size(tensors, None, len(tensors[0]), 0, 1)[0]]
 
     def _many(
