@@ -269,7 +269,7 @@ class SlotOptimizer(Optimizer):
         return 0.0
 
     def _slot(self, slot, i, param):
-        """A new variable for parameter `i`, named as Keras 2 on TensorFlow does: the zeros took the name without 1."""
+        """A new variable for parameter `i`, named as in Keras 2: there the zeros took the name without 1."""
         start = np.full(self.slot_shape(slot, param), self.slot_start(slot))
         return variable_beside(param, start, f"training/{self._told(slot)}_{i}_1")
 
