@@ -12,6 +12,9 @@ import math
 import os
 import pickle
 import re
+import struct
+import tokenize
+import warnings
 from typing import Any
 
 import numpy as np
@@ -23,7 +26,7 @@ from .gate import Tally, refused
 _DTYPE = re.compile(r"[<>|=]?([?biufcSU])[0-9]*")  # plain values: no objects, no records, no dates
 _DAMAGED = (
     pickle.UnpicklingError, EOFError, ValueError, KeyError, IndexError, AttributeError, TypeError, OverflowError,
-    MemoryError, RecursionError, AssertionError,
+    MemoryError, RecursionError, AssertionError, SyntaxError, struct.error, tokenize.TokenError,
 )  # fmt: skip
 
 
@@ -54,7 +57,9 @@ def _npy(data: bytes, where: str, verified: bool) -> np.ndarray:
         read = {(1, 0): np.lib.format.read_array_header_1_0, (2, 0): np.lib.format.read_array_header_2_0}[
             version
         ]
-        shape, fortran, dtype = read(file)
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # NumPy says so where Python 2 wrote sizes as 3L
+            shape, fortran, dtype = read(file)
     except _DAMAGED as error:
         raise FileRefused(f"{where}: is damaged or no array: {str(error)[:200]}") from error
     rest = memoryview(data)[file.tell() :]

@@ -9,8 +9,12 @@ import zipfile
 import numpy as np
 import pytest
 
+from golden import FOLDER
 from kcore.errors import FileRefused
+from kcore.saving import old_arrays
 from kcore.saving.old_arrays import read_npz, read_pickle
+
+RECORDED = zipfile.ZipFile(io.BytesIO((FOLDER / "datasets.zip").read_bytes()))
 
 
 class Runs:
@@ -166,3 +170,38 @@ def test_lists_that_hold_one_another_are_gone_through_once(tmp_path):
         row = [row, row]
     (tmp_path / "p").write_bytes(pickle.dumps(row, 2))
     assert len(read_pickle(tmp_path / "p")) == 2
+
+
+@pytest.mark.parametrize("verified", [True, False])
+@pytest.mark.parametrize("member", ["imdb.npz/x_train.npy", "py2.npz/x.npy", "cifar-100-python/test"])
+def test_damage_is_told(member, verified):
+    """Whatever bytes are changed: FileRefused, or an array, but no other error."""
+    random = np.random.RandomState(0)
+    name, _, inner = member.rpartition("/")
+    if name.endswith(".npz"):
+        data = zipfile.ZipFile(io.BytesIO(RECORDED.read(name))).read(inner)
+    else:
+        data = RECORDED.read(member)
+        data = data[:140] + data[-140:]  # without the pixels
+    refused = 0
+    for _ in range(300):
+        damaged = bytearray(data)
+        damaged[random.randint(len(data))] = random.randint(256)
+        if random.rand() < 0.2:
+            damaged = damaged[: random.randint(len(data))]
+        try:
+            if name.endswith(".npz"):
+                old_arrays._npy(bytes(damaged), "it", verified)
+            else:
+                old_arrays._unpickled(bytes(damaged), "it", verified)
+        except FileRefused:
+            refused += 1
+    assert refused > 30
+
+
+def test_sizes_as_python_2_wrote_them(tmp_path):
+    content = npy(
+        {"descr": "<i4", "fortran_order": False, "shape": (3,)}, np.arange(3, dtype="<i4").tobytes()
+    )
+    content = content.replace(b"(3,)", b"(3L,)").replace(b"L,)}  ", b"L,)} ")
+    assert read_npz(npz(tmp_path / "a.npz", a=content))["a"].tolist() == [0, 1, 2]
