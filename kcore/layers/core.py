@@ -188,11 +188,14 @@ class SpatialDropout3D(_SpatialDropout):
 
 
 class Flatten(Layer):
-    """(batch, ...) -> (batch, values per sample), channels last in the order of values."""
+    """(batch, ...) -> (batch, values per sample), channels last in the order of values.
+
+    (batch, values) stays as it is: Keras 2.3.1 takes that within TimeDistributed only.
+    """
 
     def __init__(self, data_format=None, **kwargs):
         super().__init__(**kwargs)
-        self.input_spec = InputSpec(min_ndim=3)
+        self.input_spec = InputSpec(min_ndim=2)
         self.data_format = K.normalize_data_format(data_format)
 
     def call(self, inputs):

@@ -369,6 +369,7 @@ def _wrappers() -> Iterator[LayerSample]:
         (_inner("LSTM", units=3), (3, 5, 2), "passes"),
         (_inner("Bidirectional", layer=_inner("GRU", units=2)), (3, 5, 2), "passes"),
         (_inner("Flatten"), (3, 4, 2), "passes"),
+        (_inner("Flatten"), (3, 4), "passes"),
     ):
         yield S("TimeDistributed", {"layer": inner}, (shape,), (1,), mask=mask)
     inner = _inner("BatchNormalization")
