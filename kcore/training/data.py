@@ -46,6 +46,8 @@ class Slot:
 
 def as_array(value: Any, title: str) -> np.ndarray:
     """A NumPy array from whatever holds rows: arrays, lists, data frames and series, sparse rows."""
+    if value is None:
+        raise DataError(f"no data were given for {title}.")
     if hasattr(value, "toarray"):  # SciPy's sparse matrices
         value = value.toarray()
     if hasattr(value, "asnumpy"):  # arrays of some engines, which NumPy takes for sequences
@@ -69,7 +71,9 @@ def as_array(value: Any, title: str) -> np.ndarray:
 
 
 def as_list(data: Any, names: Sequence[str], what: str) -> list[Any]:
-    """One item per name, from a list, a tuple, a dict, or a single array for a single name."""
+    """One item per name, from a list, a tuple, a dict, or a single array for a single name; from None if there is none."""
+    if not names and data is None:
+        return []
     if isinstance(data, Mapping):
         return _from_mapping(data, names, what)
     if isinstance(data, (list, tuple)):
@@ -192,8 +196,11 @@ def class_weights_of(value: Any, names: Sequence[str]) -> list[Any]:
     return per_output(value, names, "class_weight")
 
 
-def row_weights(target: np.ndarray, given: Any, classes: Any, slot: Slot) -> np.ndarray | None:
-    """Weights of the loss from what the user gave per row (and per time step) and per class; None for neither."""
+def row_weights(target: Any, given: Any, classes: Any, slot: Slot) -> np.ndarray | None:
+    """Weights of the loss from what the user gave per row (and per time step) and per class; None for neither.
+
+    target: the array, or None where it is a tensor of the model's own.
+    """
     temporal = slot.shape is not None and len(slot.shape) == 1
     weights = None if given is None else _given_weights(target, given, slot, temporal)
     if classes is None:
@@ -204,7 +211,7 @@ def row_weights(target: np.ndarray, given: Any, classes: Any, slot: Slot) -> np.
     return weights * (factors[:, None] if temporal else factors)
 
 
-def _given_weights(target: np.ndarray, given: Any, slot: Slot, temporal: bool) -> np.ndarray:
+def _given_weights(target: Any, given: Any, slot: Slot, temporal: bool) -> np.ndarray:
     weights = as_array(given, slot.title)
     if weights.ndim == 2 and weights.shape[1] == 1 and not temporal:
         weights = weights[:, 0]
@@ -218,7 +225,7 @@ def _given_weights(target: np.ndarray, given: Any, slot: Slot, temporal: bool) -
         raise ShapeError(
             f"{slot.title} needs {rank} axes; an array of shape {weights.shape} was given. {hint}"
         )
-    if temporal and weights.shape[1] != target.shape[1]:
+    if temporal and target is not None and weights.shape[1] != target.shape[1]:
         raise ShapeError(f"{slot.title} has {weights.shape[1]} time steps; the target has {target.shape[1]}.")
     slot.check_nan(weights)
     return weights.astype(numpy_dtype(slot.dtype), copy=False)

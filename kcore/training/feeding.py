@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from ..errors import DataError
+from ..errors import ArgumentError, DataError
 from .compile import Compiled, takes_indices, target_advice, target_shape
 from .data import (
     Slot,
@@ -42,7 +43,8 @@ class Fed:
 
     @property
     def rows(self) -> int:
-        return len(self.arrays[0])
+        """The number of rows; a batch of which every part is a tensor of the model's own counts as one."""
+        return len(self.arrays[0]) if self.arrays else 1
 
     def unpacked(self) -> tuple[Any, Any, Any]:
         """(x, y, sample_weight) again, one array or a list of them each."""
@@ -63,8 +65,22 @@ def feed_inputs(model: Any, x: Any, nan: str = "raise") -> list[np.ndarray]:
         Slot("input", n, tuple(t.shape[1:]), t.dtype) for n, t in zip(names, fed_inputs(model), strict=True)
     ]
     arrays = [fitted(v, s, nan) for v, s in zip(items, slots, strict=True)]
-    check_lengths({s.title: a for s, a in zip(slots, arrays, strict=True)})
+    if arrays:
+        check_lengths({s.title: a for s, a in zip(slots, arrays, strict=True)})
     return arrays
+
+
+def needs_no_data(compiled: Compiled | None, *given: Any) -> bool:
+    """Whether nothing was given, and a model whose inputs are tensors needs no targets either."""
+    nothing = all(v is None or (isinstance(v, (list, tuple)) and not v) for v in given)
+    return nothing and not (compiled is not None and fed_targets(compiled))
+
+
+def from_tensors(steps: Any, argument: str) -> Iterator[tuple[Any]]:
+    """Batches without end for such a model, each without data. Raises ArgumentError without a number of steps."""
+    if steps is None:
+        raise ArgumentError(f"{argument} is needed: the data are the model's own tensors, which have no end.")
+    return itertools.repeat(([],))
 
 
 def feed(
@@ -79,7 +95,8 @@ def feed(
     for head, w in zip(compiled.trained, weights, strict=True):
         if w is not None:
             lengths[f"sample_weight of {head.name!r}"] = w
-    check_lengths(lengths)
+    if lengths:
+        check_lengths(lengths)
     return Fed(inputs, targets, weights, tuple(h.index for h in compiled.trained))
 
 
@@ -130,7 +147,12 @@ def _weights(
             continue
         shape = tuple(head.sample_weight.shape[1:])
         slot = Slot("sample_weight of", head.name, shape, head.sample_weight.dtype)
-        target = by_head[head.index]
+        target = by_head.get(head.index)
+        if target is None and factors is not None:
+            raise DataError(
+                f"class_weight cannot be used for {head.name!r}: its target is a tensor given to compile, whose classes "
+                "are not known here. Use sample_weight."
+            )
         if isinstance(target, Rows) and factors is not None:
             target = concrete(target)  # classes are counted over all of it
         made.append(row_weights(target, weights, factors, slot))

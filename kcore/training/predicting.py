@@ -14,11 +14,12 @@ from ..errors import ArgumentError, DataError
 from .adapters import adapted
 from .compiling import Compiling
 from .data import check_batch_size, check_stateful, is_batches
-from .feeding import feed_inputs
+from .feeding import feed_inputs, from_tensors, needs_no_data
 from .progress import Line, resolved
 from .results import close, single
 from .rows import concrete
 from .sources import BatchSource, Reading, warn_ended
+from .steps import fed_inputs
 
 
 class Predicting(Compiling):
@@ -37,6 +38,7 @@ class Predicting(Compiling):
     ):
         """The outputs for `x`, computed in batches: an array, or a list of them for several outputs."""
         x = adapted(x)
+        x = self._without_data("predict", steps, "steps", x) or x
         if is_batches(x):
             reading = Reading(workers, use_multiprocessing, max_queue_size)
             return self._predict_batches(x, steps, verbose, callbacks, reading)
@@ -65,6 +67,13 @@ class Predicting(Compiling):
             hears.on_predict_end()
         return single(results)
 
+    def _without_data(self, mode: str, steps: Any, argument: str, *given: Any) -> Any:
+        """Batches without data, if nothing was given and the model needs none; else None."""
+        if self._customized(mode) or not self.outputs or fed_inputs(self):
+            return None
+        compiled = None if mode == "predict" else self._current(None)
+        return from_tensors(steps, argument) if needs_no_data(compiled, *given) else None
+
     def _predict_callbacks(self, callbacks, steps, verbose, batch_size=None, rows=None):
         if not callbacks:
             return None
@@ -84,7 +93,7 @@ class Predicting(Compiling):
     def _predicted(self, step: Any, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
         if hears is None:
             return step(arrays)
-        logs = {"batch": index, "size": len(arrays[0])}
+        logs = {"batch": index, "size": len(arrays[0]) if arrays else 1}
         hears.batch_hook("predict", "begin", index, logs)
         made = step(arrays)
         hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
@@ -120,7 +129,7 @@ class Predicting(Compiling):
             made.append(self._predicted(step, arrays, len(made), hears))
             if line is not None:
                 line.update(len(made), {})
-            return np.zeros(1), len(arrays[0])
+            return np.zeros(1), len(arrays[0]) if arrays else 1
 
         source = BatchSource(batches, run, steps, reading=reading)
         try:

@@ -49,7 +49,8 @@ class Trainer(Predicting, GeneratorFaces):
     ):
         """Trains for `epochs - initial_epoch` epochs; returns the History.
 
-        x, y: arrays, lists or dicts of them, one per input and output; or x alone: a generator of (x, y) or
+        x, y: arrays, lists or dicts of them, one per input and output (None for those that are the model's own
+        tensors: `Input(tensor=...)`, `compile(target_tensors=...)`); or x alone: a generator of (x, y) or
         (x, y, sample_weight), a `Sequence`, or a data set of another library (docs/training.md lists what can be
         given). validation_split: this part at the end of the arrays is kept for validation. shuffle: each epoch in a
         new order; 'batch' keeps batches together. steps_per_epoch: steps in an epoch, necessary for endless
@@ -63,6 +64,7 @@ class Trainer(Predicting, GeneratorFaces):
         if kwargs:
             raise TypeError(f"fit() has no argument {next(iter(kwargs))!r}")
         x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
+        x = self._without_data("train", steps_per_epoch, "steps_per_epoch", x, y, sample_weight) or x
         self._steps.guard = guard_of(callbacks)
         if is_batches(x):
             refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
@@ -198,6 +200,8 @@ class Trainer(Predicting, GeneratorFaces):
         if given is None:
             return None
         given = adapted(given)
+        if isinstance(given, (tuple, list)) and len(given) in (2, 3):
+            given = self._without_data("test", steps, "validation_steps", *given) or given
         if is_batches(given):
             return self._test_batches(given, steps, "validation_steps", reading)
         if not isinstance(given, (tuple, list)) or len(given) not in (2, 3):
@@ -236,6 +240,7 @@ class Trainer(Predicting, GeneratorFaces):
     ):
         """The loss and metrics on data, a number or a list in the order of `metrics_names`."""
         x, reading = adapted(x), Reading(workers, use_multiprocessing, max_queue_size)
+        x = self._without_data("test", steps, "steps", x, y, sample_weight) or x
         if is_batches(x):
             refuse_with_batches(y=y, sample_weight=sample_weight, batch_size=batch_size)
             source: Source = self._test_batches(x, steps, "steps", reading)
