@@ -58,7 +58,7 @@ def _backwards(g: Any, out: Any, hidden: Any, carried: Any, recurrent_kernel: An
     """Backwards through time. What does not depend on later steps is computed for all steps at once."""
     to_outputs, to_states, to_gates = g
     outputs, states, gates = out
-    i, f, candidate, o = split(gates, 4)
+    i, f, candidate, o = split(gates, [recurrent_kernel.shape[0]] * 4)  # not by 4: gates of an unknown size
     before = after_first(carried, states)
     squashed = tanh(states)
     slopes = _slopes(i, f, candidate, o)
