@@ -100,6 +100,18 @@ def test_batch_normalization_chooses_its_form_by_the_size(monkeypatch, rows):
     assert len(asked) == (1 if rows * 32 >= normalization.SMALL else 0)
 
 
+@pytest.mark.parametrize(("width", "forms"), [(8, {"composed", "fused"}), (9, {"fused"})])
+def test_only_one_form_stands_in_the_graph_where_rows_are_large(monkeypatch, width, forms):
+    made = set()
+    for form in ("composed", "fused"):
+        plain = getattr(normalization, f"_{form}")
+        monkeypatch.setattr(
+            normalization, f"_{form}", lambda *a, form=form, plain=plain: made.add(form) or plain(*a)
+        )
+    normalized((2, 9, width, 80), -1)  # 16 rows of 9 x 9 x 80 are more than SMALL values
+    assert made == forms
+
+
 def test_the_way_back_shares_what_the_way_forwards_computed(monkeypatch):
     made = []
     plain = normalization._composed
