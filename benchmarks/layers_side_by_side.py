@@ -233,6 +233,19 @@ def summary(lines: list[str]) -> str:
     )
 
 
+def told_command(path: Path, options: Any) -> str:
+    """The command of this table; cases that were measured again are told beside the one that the rest is from."""
+    if options.again == path and (first := re.search(r"`python [^`]+`", path.read_text())):
+        return (
+            f"{first[0]}, and\nonce more with `--rounds {options.rounds} --again benchmarks/layers.md --above "
+            f"{options.above:g}` for what was above that"
+        )
+    return (
+        f"`python benchmarks/layers_side_by_side.py --clock {options.clock} --rounds {options.rounds} --markdown "
+        "benchmarks/layers.md`"
+    )
+
+
 def write(path: Path, lines: dict[Key, str], call: tuple[float, float, float], options: Any) -> None:
     what = {"wall": "milliseconds", "cpu": "milliseconds of processor time, all threads together,"}[
         options.clock
@@ -240,9 +253,7 @@ def write(path: Path, lines: dict[Key, str], call: tuple[float, float, float], o
     lines = table(path) | lines
     kept = [lines[size, name] for name in CASES["large"] for size in CASES if (size, name) in lines]
     text = (
-        "# The layers beside those of Keras 3, measured\n\n"
-        f"`python benchmarks/layers_side_by_side.py --clock {options.clock} --rounds {options.rounds} --markdown "
-        f"benchmarks/layers.md`; {what} of one call,\n"
+        f"# The layers beside those of Keras 3, measured\n\n{told_command(path, options)}; {what} of one call,\n"
         "forward alone and forward with the gradients by inputs and weights. Ratio: kcore's time through the peer's, below\n"
         "1 kcore is the faster. Layers that Keras 3 lacks stand beside those of tf_keras. The sizes are in\n"
         "`layer_cases.py`; in the small ones a call by itself is most of the time.\n\n"
