@@ -184,7 +184,7 @@ class Archive:
             raise self._damaged("it is too short")
         tail = self._bytes(self.size - _TAIL, _TAIL)
         *_, count, size, start = _END64.unpack(tail[: _END64.size])
-        if tail != _tail(count, size, start) or start + size + _TAIL != self.size:
+        if start + size + _TAIL != self.size or tail != _tail(count, size, start):
             raise self._damaged("it does not end as such files do: it was cut off, or something was added")
         limits = budgets()
         if count > limits.max_members:

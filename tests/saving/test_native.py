@@ -4,6 +4,7 @@ import errno
 import io
 import json
 import os
+import struct
 import subprocess
 import sys
 import tracemalloc
@@ -23,7 +24,7 @@ from kcore import layers, losses, optimizers
 from kcore.errors import CannotMap, FileRefused, KcoreError, UnknownName, WeightsMismatch
 from kcore.models import Model, Sequential, load_model
 from kcore.saving import file_budgets, lazy_weights, native, restore_random_state
-from kcore.saving.container import ALIGNMENT, ArchiveWriter
+from kcore.saving.container import _TAIL, ALIGNMENT, ArchiveWriter
 from saving_faults import files_that_fail, operations_of
 
 R = np.random.RandomState
@@ -297,6 +298,12 @@ def test_every_cut_is_noticed(data, nothing_else):
     model = loaded(data)
     for size in (*range(0, len(data), 4096), 1, 100, 400, len(data) - 1, len(data) - 98):
         refuses(data[:size], model)
+
+
+@pytest.mark.parametrize(("size", "start"), [(2**64 - 1, 1), (2**63, 2**63), (0, 2**64 - 1)])
+def test_an_end_that_tells_of_numbers_too_large_is_noticed(data, nothing_else, size, start):
+    end = len(data) - _TAIL + struct.calcsize("<4sQHHIIQQ")  # where the directory's size and place are
+    refuses(data[:end] + struct.pack("<QQ", size, start) + data[end + 16 :], untrained())
 
 
 def test_what_is_added_is_noticed(data):
