@@ -4,16 +4,17 @@ Weights of ImageNet: images of 299 by 299 by `preprocess_input`, mode 'tf'.
 """
 
 from .. import backend as K
-from ..layers import Activation, AveragePooling2D, Concatenate, Conv2D, Lambda, MaxPooling2D
+from ..layers import Activation, Concatenate, Conv2D, Lambda
 from ..layers.core import add_scaled
 from . import imagenet_utils
-from .building import Asked, channel_axis, conv, normalized
+from .building import Asked, channel_axis
 from .imagenet_utils import decode_predictions
+from .inception import branch, conv_unit, stem
 from .weights import source
 
 __all__ = ["InceptionResNetV2", "decode_predictions", "preprocess_input"]
 
-# Branches of steps: (filters, size[, strides]) or the name of a pooling; a step with strides has no padding.
+# Branches, of steps as `inception.branch` takes them.
 _MIXED_5B = (
     [(96, 1)],
     [(48, 1), (64, 5)],
@@ -44,26 +45,8 @@ def preprocess_input(x, **kwargs):
     return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
 
 
-def _conv(x, filters, size, strides=1, padding="same", name=None):
-    x = normalized(
-        conv(x, filters, size, name, strides, padding), None if name is None else f"{name}_bn", scale=False
-    )
-    return Activation("relu", name=None if name is None else f"{name}_ac")(x)
-
-
-def _branch(x, steps):
-    for step in steps:
-        if step == "average":
-            x = AveragePooling2D(3, strides=1, padding="same")(x)
-        elif step == "maximum":
-            x = MaxPooling2D(3, strides=2)(x)
-        else:
-            x = _conv(x, *step, *(["valid"] if len(step) == 3 else []))
-    return x
-
-
 def _mixed(x, branches, name):
-    return Concatenate(axis=channel_axis(), name=name)([_branch(x, steps) for steps in branches])
+    return Concatenate(axis=channel_axis(), name=name)([branch(x, steps) for steps in branches])
 
 
 def _residual(x, kind, number, scale, activation="relu"):
@@ -73,15 +56,6 @@ def _residual(x, kind, number, scale, activation="relu"):
     shape = K.int_shape(x)[1:]
     x = Lambda(add_scaled, output_shape=shape, arguments={"scale": scale}, name=name)([x, residual])
     return x if activation is None else Activation(activation, name=f"{name}_ac")(x)
-
-
-def _stem(x):
-    x = _conv(x, 32, 3, 2, "valid")
-    x = _conv(x, 32, 3, 1, "valid")
-    x = MaxPooling2D(3, strides=2)(_conv(x, 64, 3))
-    x = _conv(x, 80, 1, 1, "valid")
-    x = _conv(x, 192, 3, 1, "valid")
-    return MaxPooling2D(3, strides=2)(x)
 
 
 def InceptionResNetV2(
@@ -99,13 +73,13 @@ def InceptionResNetV2(
         default=299,
     )  # fmt: skip
     image = asked.image()
-    x = _stem(image)
+    x = stem(image)
     mixed = (("mixed_5b", _MIXED_5B), ("mixed_6a", _MIXED_6A), ("mixed_7a", _MIXED_7A))
     for (name, branches), (kind, (_, scale, count)) in zip(mixed, _BLOCKS.items()):
         x = _mixed(x, branches, name)
         for number in range(1, count + 1):
             x = _residual(x, kind, number, scale)
     x = _residual(x, "block8", 10, 1.0, activation=None)
-    x = _conv(x, 1536, 1, name="conv_7b")
+    x = conv_unit(x, 1536, 1, name="conv_7b")
     x = asked.classified(x, "predictions")
     return asked.model(image, x, "inception_resnet_v2", lambda: source("inception_resnet_v2", include_top))

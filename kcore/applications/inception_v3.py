@@ -3,10 +3,11 @@
 Weights of ImageNet: images of 299 by 299 by `preprocess_input`, mode 'tf'.
 """
 
-from ..layers import Activation, AveragePooling2D, MaxPooling2D, concatenate
+from ..layers import concatenate
 from . import imagenet_utils
-from .building import Asked, channel_axis, conv, normalized
+from .building import Asked, channel_axis
 from .imagenet_utils import decode_predictions
+from .inception import branch, stem
 from .weights import source
 
 __all__ = ["InceptionV3", "decode_predictions", "preprocess_input"]
@@ -17,8 +18,7 @@ def preprocess_input(x, **kwargs):
     return imagenet_utils.preprocess_input(x, mode="tf", **kwargs)
 
 
-# A block: branches of steps. A step: (filters, (rows, columns)[, strides]) or the name of a pooling; one with strides
-# has no padding. A tuple of two steps stands for two convolutions side by side.
+# A block: its branches, of steps as `inception.branch` takes them.
 def _at_35(pooled):
     return (
         [(64, (1, 1))],
@@ -59,32 +59,6 @@ BLOCKS = (
 )  # fmt: skip
 
 
-def _conv(x, filters, size, strides=1, padding="same"):
-    return Activation("relu")(normalized(conv(x, filters, size, None, strides, padding), scale=False))
-
-
-def _branch(x, steps, pair_name):
-    for step in steps:
-        if step == "average":
-            x = AveragePooling2D(3, strides=1, padding="same")(x)
-        elif step == "maximum":
-            x = MaxPooling2D(3, strides=2)(x)
-        elif isinstance(step[0], tuple):
-            x = concatenate([_conv(x, *part) for part in step], axis=channel_axis(), name=pair_name)
-        else:
-            x = _conv(x, *step, *(["valid"] if len(step) == 3 else []))
-    return x
-
-
-def _stem(x):
-    x = _conv(x, 32, 3, 2, "valid")
-    x = _conv(x, 32, 3, 1, "valid")
-    x = MaxPooling2D(3, strides=2)(_conv(x, 64, 3))
-    x = _conv(x, 80, 1, 1, "valid")
-    x = _conv(x, 192, 3, 1, "valid")
-    return MaxPooling2D(3, strides=2)(x)
-
-
 def InceptionV3(
     include_top=True,
     weights="imagenet",
@@ -99,11 +73,11 @@ def InceptionV3(
         "InceptionV3", include_top, weights, input_tensor, input_shape, pooling, classes, kwargs, minimum=75, default=299
     )  # fmt: skip
     image = asked.image()
-    x = _stem(image)
+    x = stem(image)
     for number, block in enumerate(BLOCKS):
         # only the first pair of a block has a name, of a number that is one behind
         names = [None, f"mixed9_{number - 9}", None, None]
-        branches = [_branch(x, steps, name) for steps, name in zip(block, names)]
+        branches = [branch(x, steps, name) for steps, name in zip(block, names)]
         x = concatenate(branches, axis=channel_axis(), name=f"mixed{number}")
     x = asked.classified(x, "predictions")
     return asked.model(image, x, "inception_v3", lambda: source("inception_v3", include_top))
