@@ -24,6 +24,11 @@ from .rows import Rows, concrete
 from .steps import fed_input_names, fed_inputs, fed_targets
 
 
+def rows_in(arrays: Sequence[Any]) -> int:
+    """The number of rows of a batch; one of which every part is a tensor of the model's own counts as one."""
+    return len(arrays[0]) if arrays else 1
+
+
 @dataclass
 class Fed:
     """Inputs, targets and weights of one data set, checked; `weights` holds None for outputs without."""
@@ -43,8 +48,7 @@ class Fed:
 
     @property
     def rows(self) -> int:
-        """The number of rows; a batch of which every part is a tensor of the model's own counts as one."""
-        return len(self.arrays[0]) if self.arrays else 1
+        return rows_in(self.arrays)
 
     def unpacked(self) -> tuple[Any, Any, Any]:
         """(x, y, sample_weight) again, one array or a list of them each."""

@@ -14,7 +14,7 @@ from ..errors import ArgumentError, DataError
 from .adapters import adapted
 from .compiling import Compiling
 from .data import check_batch_size, check_stateful, is_batches
-from .feeding import feed_inputs, from_tensors, needs_no_data
+from .feeding import feed_inputs, from_tensors, needs_no_data, rows_in
 from .progress import Line, resolved
 from .results import close, single
 from .rows import concrete
@@ -93,7 +93,7 @@ class Predicting(Compiling):
     def _predicted(self, step: Any, arrays: Sequence[np.ndarray], index: int, hears: Any) -> list[np.ndarray]:
         if hears is None:
             return step(arrays)
-        logs = {"batch": index, "size": len(arrays[0]) if arrays else 1}
+        logs = {"batch": index, "size": rows_in(arrays)}
         hears.batch_hook("predict", "begin", index, logs)
         made = step(arrays)
         hears.batch_hook("predict", "end", index, {**logs, "outputs": made})
@@ -129,7 +129,7 @@ class Predicting(Compiling):
             made.append(self._predicted(step, arrays, len(made), hears))
             if line is not None:
                 line.update(len(made), {})
-            return np.zeros(1), len(arrays[0]) if arrays else 1
+            return np.zeros(1), rows_in(arrays)
 
         source = BatchSource(batches, run, steps, reading=reading)
         try:
