@@ -74,11 +74,16 @@ def _with(custom_objects: Mapping[str, Any] | None) -> Iterator[None]:
         yield
 
 
+def custom(name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """The user's own object of that name, from `custom_objects`, a scope, or what is known everywhere; None if none."""
+    return next((t[name] for t in (custom_objects or {}, *_scoped.get(), _global) if name in t), None)
+
+
 def find(family: str, name: str, custom_objects: Mapping[str, Any] | None = None) -> Any:
     """What `name` stands for in a family. Raises UnknownName with the nearest match."""
-    for table in (custom_objects or {}, *_scoped.get(), _global):
-        if name in table:
-            return table[name]
+    own = custom(name, custom_objects)
+    if own is not None:
+        return own
     registry = registries[family]
     if name in registry:
         return registry.get(name)

@@ -236,13 +236,12 @@ def serialize(schedule):
 
 def deserialize(config, custom_objects=None):
     """The schedule of a configuration; one's own classes by `custom_objects` or `CustomObjectScope`."""
-    own = {s.__name__: s for s in _SCHEDULES}
-    tables = (custom_objects or {}, *objects.scoped(), objects.get_custom_objects(), own)
+    known = {s.__name__: s for s in _SCHEDULES}
     name = config.get("class_name")
-    found = next((t[name] for t in tables if name in t), None)
+    found = objects.custom(name, custom_objects) or known.get(name)
     if found is None:
         raise ArgumentError(
-            f"no learning rate schedule named {name!r}; known: {', '.join(sorted(own))}. Give a class of your own in "
+            f"no learning rate schedule named {name!r}; known: {', '.join(sorted(known))}. Give a class of your own in "
             "custom_objects."
         )
     return found.from_config(config["config"])

@@ -150,7 +150,7 @@ class _Reader:
         return self.dialect in (TF_KERAS, KERAS_3)
 
     def known(self, name: str) -> bool:
-        return any(name in t for t in (self.custom, *objects.scoped(), objects.get_custom_objects()))
+        return objects.custom(name, self.custom) is not None
 
     # one object ---------------------------------------------------------------------------------------------
     def entry(self, family: str, entry: Any, path: str) -> Any:
@@ -228,9 +228,9 @@ class _Reader:
 
     def target(self, family: str, name: str, told: str) -> Any:
         """The class of that name, None (and a problem noted) if there is none."""
-        for table in (self.custom, *objects.scoped(), objects.get_custom_objects()):
-            if name in table:
-                return table[name]
+        own = objects.custom(name, self.custom)
+        if own is not None:
+            return own
         if family == "schedules":
             return dialects.schedule(name) or self.unknown("learning rate schedules", name, told)
         registry = registries[family]

@@ -258,10 +258,7 @@ def _made(make: Any, value: Any) -> Any:
     if isinstance(value, (list, tuple)):
         return [_made(make, v) for v in value]
     if value is None or isinstance(value, str):
-        custom = isinstance(value, str) and any(
-            value in table for table in (*objects.scoped(), objects.get_custom_objects())
-        )
-        return make(value) if custom else value
+        return make(value) if isinstance(value, str) and objects.custom(value) is not None else value
     return make(value)
 
 

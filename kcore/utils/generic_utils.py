@@ -34,11 +34,8 @@ def deserialize_keras_object(
             f"a {printable_module_name} is told by its name or by {{'class_name', 'config'}}; {identifier!r} was given."
         )
     name = identifier if by_name else identifier["class_name"]
-    for table in (custom_objects, *objects.scoped(), get_custom_objects(), module_objects):
-        if table and name in table:
-            found = table[name]
-            break
-    else:
+    found = objects.custom(name, custom_objects) or (module_objects or {}).get(name)
+    if found is None:
         raise UnknownName(f"{printable_module_name} {name!r} is not known; pass it in custom_objects.")
     if by_name:
         return found() if inspect.isclass(found) and module_objects and name in module_objects else found
